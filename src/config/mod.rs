@@ -1,0 +1,1 @@
+//! YAML to inventory: files, tree with places, definitions as written, merged, resolved, and every problem.

@@ -1,0 +1,75 @@
+//! What we know: definitions, statuses and the records that decisions need. Published whole and immutable to
+//! readers, so cloning it must stay cheap.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::table::Table;
+use crate::model::alarm::Alarm;
+use crate::model::comment::Comment;
+use crate::model::downtime::Downtime;
+use crate::model::id::{AlarmId, CommentId, DowntimeId, HostId, ServiceId, TicketId};
+use crate::model::inventory::SharedInventory;
+use crate::model::status::{HostStatus, ServiceStatus};
+use crate::model::ticket::TicketHead;
+
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub inventory: SharedInventory,
+    pub hosts: Table<HostStatus>,
+    pub services: Table<ServiceStatus>,
+    pub records: Records,
+    pub totals: Totals,
+}
+
+/// What people and rules added. Behind `Arc`s: most publications change none of them.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    pub comments: Arc<BTreeMap<CommentId, Arc<Comment>>>,
+    pub downtimes: Arc<BTreeMap<DowntimeId, Arc<Downtime>>>,
+    /// Open ones; a closed alarm lives in the store alone.
+    pub alarms: Arc<BTreeMap<AlarmId, Arc<Alarm>>>,
+    /// Open ones, and closed ones inside their reopen window.
+    pub tickets: Arc<BTreeMap<TicketId, Arc<TicketHead>>>,
+    /// The next number of each counter; kept over restarts.
+    pub next: NextIds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextIds {
+    pub problem: u64,
+    pub alarm: u64,
+    pub ticket: u64,
+    pub comment: u64,
+    pub downtime: u64,
+}
+
+impl Default for NextIds {
+    fn default() -> Self {
+        Self { problem: 1, alarm: 1, ticket: 1, comment: 1, downtime: 1 }
+    }
+}
+
+/// How many objects are in which state, kept up to date with every result: a page never counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// By [`HostState`](crate::model::state::HostState) number.
+    pub hosts: [u32; 3],
+    pub hosts_pending: u32,
+    /// By [`State`](crate::model::state::State) number.
+    pub services: [u32; 4],
+    pub services_pending: u32,
+    /// Neither acknowledged nor in downtime.
+    pub host_problems_unhandled: u32,
+    pub service_problems_unhandled: u32,
+}
+
+impl World {
+    pub fn host(&self, id: HostId) -> &HostStatus {
+        self.hosts.get(id.index())
+    }
+
+    pub fn service(&self, id: ServiceId) -> &ServiceStatus {
+        self.services.get(id.index())
+    }
+}

@@ -1,0 +1,31 @@
+//! What we know of hosts and networks beyond checking them.
+
+use std::sync::Arc;
+
+use super::id::Name;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Location {
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub place: Option<Arc<str>>,
+}
+
+/// What discovery knows a host by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    pub ssh_host_key: Option<Arc<str>>,
+    pub tls_key: Option<Arc<str>>,
+    pub mac: Option<Arc<str>>,
+}
+
+/// OSSIM's network: name, ranges, switch, value. The longest prefix decides.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub name: Name,
+    pub alias: Arc<str>,
+    pub cidr: Vec<ipnet::IpNet>,
+    /// None: inherited.
+    pub monitor: Option<bool>,
+    pub asset_value: u8,
+}

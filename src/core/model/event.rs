@@ -1,0 +1,170 @@
+//! Everything the engine can say has happened: past tense, never undone, in one order for all listeners.
+
+use std::sync::Arc;
+
+use super::acknowledgement::Acknowledgement;
+use super::alarm::Alarm;
+use super::check::Output;
+use super::comment::Comment;
+use super::downtime::Downtime;
+use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
+use super::operation::{Refusal, TicketNote};
+use super::policy::Handler;
+use super::state::{AnyState, StateType};
+use super::ticket::TicketHead;
+use super::time::Timestamp;
+
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub at: Timestamp,
+    pub what: What,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    /// What Nagios logs as SERVICE ALERT or HOST ALERT.
+    StateChanged(StateChange),
+    HandlerDue {
+        subject: ObjectKey,
+        handler: Handler,
+        change: StateChange,
+    },
+    FlappingStarted {
+        subject: ObjectKey,
+        percent: f32,
+    },
+    FlappingStopped {
+        subject: ObjectKey,
+        percent: f32,
+    },
+    FlappingDisabled {
+        subject: ObjectKey,
+    },
+    WentStale {
+        subject: ObjectKey,
+        last_check: Option<Timestamp>,
+    },
+    /// A result that was not taken, and why.
+    ResultRefused {
+        refusal: Refusal,
+    },
+    Acknowledged {
+        subject: ObjectKey,
+        acknowledgement: Arc<Acknowledgement>,
+    },
+    AcknowledgementEnded {
+        subject: ObjectKey,
+        why: AcknowledgementEnd,
+    },
+    CommentAdded(Comment),
+    CommentDeleted {
+        id: CommentId,
+        subject: ObjectKey,
+    },
+    DowntimeScheduled(Downtime),
+    DowntimeStarted {
+        id: DowntimeId,
+        subject: ObjectKey,
+    },
+    DowntimeEnded {
+        id: DowntimeId,
+        subject: ObjectKey,
+        how: DowntimeEnd,
+    },
+    AlarmOpened(Alarm),
+    /// Count, state, owner, labels or ticket changed; repetition alone is told at most once a minute.
+    AlarmChanged(Alarm),
+    AlarmClosed(Alarm),
+    TicketOpened {
+        head: TicketHead,
+        draft: TicketDraft,
+    },
+    TicketReopened {
+        head: TicketHead,
+        note: TicketNote,
+        author: Arc<str>,
+    },
+    /// Also closing: the note's status then is Closed.
+    TicketNoted {
+        head: TicketHead,
+        note: TicketNote,
+        author: Arc<str>,
+    },
+    Rechecked {
+        subject: ObjectKey,
+        author: Arc<str>,
+    },
+    Switched {
+        subject: ObjectKey,
+        switch: super::operation::Switch,
+        author: Arc<str>,
+    },
+    /// A host or service that the new configuration no longer has.
+    ObjectRemoved {
+        subject: ObjectKey,
+    },
+    ObjectAdded {
+        subject: ObjectKey,
+    },
+    ObjectRenamed {
+        from: ObjectKey,
+        to: ObjectKey,
+    },
+    Reloaded {
+        hosts: usize,
+        services: usize,
+        added: usize,
+        changed: usize,
+        removed: usize,
+    },
+}
+
+/// One transition as the log and the history show it: `CRITICAL;SOFT;2`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateChange {
+    pub subject: ObjectKey,
+    pub before: AnyState,
+    pub state: AnyState,
+    pub state_type: StateType,
+    /// The attempt that was logged, before a soft recovery resets it.
+    pub attempt: u16,
+    pub output: Arc<Output>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcknowledgementEnd {
+    Recovered,
+    StateChanged,
+    Expired,
+    Removed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DowntimeEnd {
+    /// It ran to its end.
+    Over,
+    Cancelled,
+    /// Flexible, and nothing happened in its window.
+    Unused,
+}
+
+/// What the store must write of a new ticket beyond its head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketDraft {
+    pub r#type: Arc<str>,
+    pub title: Arc<str>,
+    pub text: Arc<str>,
+    pub priority: u8,
+    pub in_charge: Option<Arc<str>>,
+    pub submitter: Arc<str>,
+    pub tags: Vec<Arc<str>>,
+    pub alarm: Option<AlarmId>,
+}
+
+/// The number under which a ticket that an order opened can be found.
+pub fn opened_ticket(events: &[Event]) -> Option<TicketId> {
+    events.iter().find_map(|event| match &event.what {
+        What::TicketOpened { head, .. } => Some(head.id),
+        _ => None,
+    })
+}

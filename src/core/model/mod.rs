@@ -1,0 +1,26 @@
+//! What things are: definitions, statuses, records of what people did, events. Types and their arithmetic
+//! only; decisions are in [`crate::engine`].
+
+pub mod acknowledgement;
+pub mod alarm;
+pub mod asset;
+pub mod check;
+pub mod comment;
+pub mod contact;
+pub mod dependency;
+pub mod downtime;
+pub mod event;
+pub mod group;
+pub mod host;
+pub mod id;
+pub mod inventory;
+pub mod operation;
+pub mod period;
+pub mod policy;
+pub mod rule;
+pub mod selector;
+pub mod service;
+pub mod state;
+pub mod status;
+pub mod ticket;
+pub mod time;

@@ -1,0 +1,155 @@
+//! What a person (or an external command) orders. Every order is typed; nothing is a line of text in here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::check::Verdict;
+use super::downtime::DowntimeKind;
+use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
+use super::ticket::{TicketClass, TicketStatus};
+use super::time::Timestamp;
+
+/// An order and who gives it. The audit names the author.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub author: Arc<str>,
+    pub operation: Operation,
+}
+
+#[derive(Clone, Debug)]
+pub enum Operation {
+    Acknowledge {
+        subject: ObjectKey,
+        comment: Arc<str>,
+        sticky: bool,
+        notify: bool,
+        expires: Option<Timestamp>,
+    },
+    RemoveAcknowledgement {
+        subject: ObjectKey,
+    },
+    AddComment {
+        subject: ObjectKey,
+        text: Arc<str>,
+    },
+    DeleteComment {
+        id: CommentId,
+    },
+    ScheduleDowntime {
+        subject: ObjectKey,
+        start: Timestamp,
+        end: Timestamp,
+        kind: DowntimeKind,
+        comment: Arc<str>,
+        triggered_by: Option<DowntimeId>,
+    },
+    CancelDowntime {
+        id: DowntimeId,
+    },
+    /// Check now; forced ignores switches, period and dependencies.
+    Recheck {
+        subject: ObjectKey,
+        at: Timestamp,
+        forced: bool,
+    },
+    SubmitResult {
+        subject: ObjectKey,
+        verdict: Verdict,
+        output: Arc<super::check::Output>,
+        at: Timestamp,
+    },
+    Switch {
+        subject: ObjectKey,
+        switch: Switch,
+    },
+    OpenTicket {
+        ticket: Box<NewTicket>,
+    },
+    NoteTicket {
+        id: TicketId,
+        note: Box<TicketNote>,
+    },
+    /// Links an open alarm to a ticket that exists.
+    LinkAlarm {
+        alarm: AlarmId,
+        ticket: TicketId,
+    },
+    OwnAlarm {
+        alarm: AlarmId,
+        owner: Option<Arc<str>>,
+    },
+    LabelAlarm {
+        alarm: AlarmId,
+        label: Arc<str>,
+        set: bool,
+    },
+    CloseAlarm {
+        alarm: AlarmId,
+        comment: Arc<str>,
+    },
+}
+
+/// A switch turned at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    ActiveChecks(bool),
+    PassiveChecks(bool),
+    Notifications(bool),
+    FlapDetection(bool),
+    EventHandler(bool),
+    MaxCheckAttempts(u16),
+}
+
+/// A ticket that a person opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTicket {
+    pub class: TicketClass,
+    pub r#type: Arc<str>,
+    pub title: Arc<str>,
+    pub text: Arc<str>,
+    /// 1 to 10.
+    pub priority: u8,
+    pub in_charge: Option<Arc<str>>,
+    pub subject: Option<ObjectKey>,
+    pub alarm: Option<AlarmId>,
+    pub tags: Vec<Arc<str>>,
+}
+
+/// One update of a ticket: text, and what it changes (`ossim-tickets.md` 1.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketNote {
+    pub text: Arc<str>,
+    /// What was done.
+    pub action: Option<Arc<str>>,
+    pub status: Option<TicketStatus>,
+    /// With a status of Closed.
+    pub resolution: Option<Arc<str>>,
+    pub priority: Option<u8>,
+    pub in_charge: Option<Arc<str>>,
+}
+
+/// Why an order was refused. Shown to whoever gave it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no host or service `{0}`")]
+    UnknownObject(ObjectKey),
+    #[error("there is no {what} {id}")]
+    UnknownRecord { what: &'static str, id: u64 },
+    #[error("`{0}` has no problem to acknowledge")]
+    NoProblem(ObjectKey),
+    #[error("`{0}` is already acknowledged")]
+    AlreadyAcknowledged(ObjectKey),
+    #[error("passive results for `{0}` are not accepted (passive_checks: off)")]
+    PassiveOff(ObjectKey),
+    #[error("a newer result for `{0}` is already known")]
+    Outdated(ObjectKey),
+    #[error("the downtime ends before it begins")]
+    Reversed,
+    #[error("the downtime lies in the past")]
+    Past,
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// How long something may last, where a person may say so.
+pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);

@@ -1,0 +1,148 @@
+//! A piece of work for people; outlives its alarm. (`ossim-tickets.md`)
+//!
+//! Of a ticket the world keeps only what decisions need; title, notes and files live in the store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::id::{ObjectKey, ProblemId, TicketId};
+use super::time::Timestamp;
+
+/// What decisions need of a ticket: one problem, one ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketHead {
+    pub id: TicketId,
+    pub class: TicketClass,
+    pub subject: Option<ObjectKey>,
+    /// The problem it was last opened or reopened for.
+    pub problem: Option<ProblemId>,
+    /// The rule that opened it; none: a person.
+    pub rule: Option<Arc<str>>,
+    pub status: TicketStatus,
+    pub opened: Timestamp,
+    pub updated: Timestamp,
+    pub closed: Option<Timestamp>,
+    /// When the problem was last seen gone; none while it stands.
+    pub recovered: Option<Timestamp>,
+    /// For `note_every`.
+    pub last_note: Option<Timestamp>,
+}
+
+impl TicketHead {
+    pub fn reference(&self) -> Reference {
+        Reference { class: self.class, id: self.id }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TicketClass {
+    Availability,
+    Alarm,
+    Event,
+    Metric,
+    Anomaly,
+    Vulnerability,
+    Custom,
+}
+
+impl TicketClass {
+    pub const ALL: &'static [Self] = &[
+        Self::Availability,
+        Self::Alarm,
+        Self::Event,
+        Self::Metric,
+        Self::Anomaly,
+        Self::Vulnerability,
+        Self::Custom,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Availability => "Availability",
+            Self::Alarm => "Alarm",
+            Self::Event => "Event",
+            Self::Metric => "Metric",
+            Self::Anomaly => "Anomaly",
+            Self::Vulnerability => "Vulnerability",
+            Self::Custom => "Custom",
+        }
+    }
+
+    /// The first three letters in capitals (T-1), but `AVA` for Availability, which OSSIM lacks.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Availability => "AVA",
+            Self::Alarm => "ALA",
+            Self::Event => "EVE",
+            Self::Metric => "MET",
+            Self::Anomaly => "ANO",
+            Self::Vulnerability => "VUL",
+            Self::Custom => "CUS",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TicketStatus {
+    #[default]
+    Open,
+    Assigned,
+    Studying,
+    Waiting,
+    Testing,
+    Closed,
+}
+
+impl TicketStatus {
+    pub const ALL: &'static [Self] =
+        &[Self::Open, Self::Assigned, Self::Studying, Self::Waiting, Self::Testing, Self::Closed];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::Assigned => "Assigned",
+            Self::Studying => "Studying",
+            Self::Waiting => "Waiting",
+            Self::Testing => "Testing",
+            Self::Closed => "Closed",
+        }
+    }
+}
+
+/// What people call a ticket: `AVA01`, `ALA120` (T-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reference {
+    pub class: TicketClass,
+    pub id: TicketId,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:02}", self.class.prefix(), self.id.0)
+    }
+}
+
+impl Reference {
+    /// Reads `AVA01`, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (prefix, number) = text.split_at_checked(3)?;
+        let class = TicketClass::ALL.iter().find(|class| class.prefix().eq_ignore_ascii_case(prefix))?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| Some(Self { class: *class, id: TicketId(number.parse().ok()?) }))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_reads_as_it_is_written() {
+        for text in ["AVA01", "ALA05", "ANO11", "VUL120"] {
+            assert_eq!(Reference::parse(text).map(|r| r.to_string()).as_deref(), Some(text));
+        }
+        assert_eq!(Reference::parse("AVA"), None);
+        assert_eq!(Reference::parse("XYZ01"), None);
+        assert_eq!(Reference::parse("AVA+1"), None);
+    }
+}

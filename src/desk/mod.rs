@@ -1,0 +1,1 @@
+//! What people do: accounts, sessions, rights, audit, work on tickets.

@@ -1,0 +1,1 @@
+//! The operating system, wrapped once: clock, processes, files, folder watching, signals, systemd.

@@ -1,0 +1,1 @@
+//! The running daemon: the conductor that owns the engine, the executor that runs checks, reloads.

@@ -1,0 +1,1 @@
+//! Pages and API, on TCP and on the control socket.
