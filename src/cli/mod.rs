@@ -1,1 +1,112 @@
-//! The command line: names, help with examples, exit codes. One file per family of subcommands.
+//! The command line: names, help that begins with examples, exit codes. One file per family of subcommands.
+//!
+//! A subcommand is an `Args` struct with a function `run(&self, &Common, &mut Console) -> Answer` in its own
+//! file, and one line in [`Command`] and one in [`Command::run`] here.
+
+mod console;
+mod docs;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use console::{Answer, Console, Exit, Failure};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "vigia",
+    version,
+    about = "A monitoring daemon: discover, watch, alarm, ticket, learn",
+    before_help = EXAMPLES,
+    after_help = EXIT_CODES,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// The configuration: a file, or a folder with a `vigia.yaml` or other `*.yaml` in it
+    #[arg(
+        short = 'c',
+        long,
+        global = true,
+        env = "VIGIA_CONFIG",
+        value_name = "PATH",
+        default_value = "/etc/vigia/vigia.yaml"
+    )]
+    pub config: PathBuf,
+    /// Where the daemon keeps its state and its control socket
+    #[arg(
+        long,
+        global = true,
+        env = "VIGIA_STATE_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/vigia"
+    )]
+    pub state_dir: PathBuf,
+    /// How the answer is printed
+    #[arg(short = 'o', long, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Completions(docs::Completions),
+    Man(docs::Man),
+}
+
+impl Command {
+    fn run(&self, _common: &Common, console: &mut Console) -> Answer {
+        match self {
+            Self::Completions(args) => args.run(console),
+            Self::Man(args) => args.run(console),
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vigia completions bash > /etc/bash_completion.d/vigia
+  vigia man --dir /usr/local/share/man/man1";
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 refused or invalid, 2 wrong usage, 3 no daemon to talk to, 78 wrong configuration.
+`vigia check` and `vigia run` answer as plugins do: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or wrong usage.";
+
+/// Runs the command line `args`, the program's name first, on the process's own terminal.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let mut console = Console::of_process();
+    let exit = run(args, &mut console);
+    ExitCode::from(console.finish(exit).code())
+}
+
+/// Runs the command line `args` and prints on `console`.
+pub fn run(args: Vec<OsString>, console: &mut Console) -> Exit {
+    let cli = match Cli::command().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found)) {
+        Ok(cli) => cli,
+        Err(error) => return console.usage(&error),
+    };
+    match cli.command.run(&cli.common, console) {
+        Ok(exit) => exit,
+        Err(failure) => console.fail(&failure),
+    }
+}
+
+#[cfg(test)]
+mod tests;

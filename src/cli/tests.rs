@@ -1,0 +1,73 @@
+//! The command line as a whole: every command has its help, and the exit codes are those we promise.
+
+use clap::CommandFactory;
+
+use super::{Cli, Console, Exit, run};
+
+/// Runs `vigia ARGS` and gives exit code, standard output and standard error.
+fn vigia(args: &[&str]) -> (Exit, String, String) {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let mut console = Console::of(Box::new(out.clone()), Box::new(err.clone()));
+    let args = std::iter::once("vigia").chain(args.iter().copied()).map(Into::into).collect();
+    let exit = run(args, &mut console);
+    (exit, out.text(), err.text())
+}
+
+#[derive(Clone, Default)]
+struct Buffer(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_declarations_are_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn the_help_of_every_command_begins_with_examples() {
+    fn look(command: &clap::Command, path: &str) {
+        let begins = command.get_before_help().map(ToString::to_string).unwrap_or_default();
+        assert!(begins.starts_with("Example"), "`{path}` has no examples");
+        assert!(command.get_about().is_some(), "`{path}` does not say what it is for");
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            look(inner, &format!("{path} {}", inner.get_name()));
+        }
+    }
+    look(&Cli::command(), "vigia");
+}
+
+#[test]
+fn help_is_an_answer_and_a_mistake_is_wrong_usage() {
+    let (exit, out, err) = vigia(&["--help"]);
+    assert_eq!((exit, err.as_str()), (Exit::DONE, ""));
+    assert!(out.starts_with("Examples:"), "{out}");
+
+    let (exit, out, err) = vigia(&["no-such-command"]);
+    assert_eq!((exit, out.as_str()), (Exit::USAGE, ""));
+    assert!(err.contains("no-such-command"), "{err}");
+}
+
+#[test]
+fn completions_and_man_pages_come_from_the_same_declarations() {
+    let (exit, out, _) = vigia(&["completions", "bash"]);
+    assert_eq!(exit, Exit::DONE);
+    assert!(out.contains("--state-dir"));
+
+    let (exit, out, _) = vigia(&["man"]);
+    assert_eq!(exit, Exit::DONE);
+    assert!(out.contains("VIGIA_CONFIG"));
+}
