@@ -98,7 +98,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 
 /// Runs the command line `args` and prints on `console`.
 pub fn run(args: Vec<OsString>, console: &mut Console) -> Exit {
-    let cli = match Cli::command().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found)) {
+    let cli = match Cli::command().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found))
+    {
         Ok(cli) => cli,
         Err(error) => return console.usage(&error),
     };
