@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::model::alarm::Alarm;
 use crate::model::comment::Comment;
 use crate::model::downtime::Downtime;
-use crate::model::id::{AlarmId, CommentId, DowntimeId, HostId, ServiceId, TicketId};
+use crate::model::id::{AlarmId, CommentId, DowntimeId, HostId, ObjectKey, ServiceId, TicketId};
 use crate::model::inventory::SharedInventory;
 use crate::model::status::{HostStatus, ServiceStatus};
 use crate::model::ticket::TicketHead;
@@ -48,6 +48,21 @@ impl Default for NextIds {
     fn default() -> Self {
         Self { problem: 1, alarm: 1, ticket: 1, comment: 1, downtime: 1 }
     }
+}
+
+/// What a store kept of an earlier life, by name: the engine takes what the inventory still has.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    pub hosts: Vec<(ObjectKey, HostStatus)>,
+    pub services: Vec<(ObjectKey, ServiceStatus)>,
+    pub comments: Vec<Comment>,
+    /// Not ended yet.
+    pub downtimes: Vec<Downtime>,
+    /// Open ones.
+    pub alarms: Vec<Alarm>,
+    /// All that are open, and closed ones; the engine drops those past their reopen window.
+    pub tickets: Vec<TicketHead>,
+    pub next: NextIds,
 }
 
 /// How many objects are in which state, kept up to date with every result: a page never counts.

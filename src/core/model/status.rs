@@ -14,7 +14,7 @@ pub type ServiceStatus = Status<State>;
 
 /// One per object and there may be a million: texts are shared, options of a timestamp cost nothing, and
 /// what few objects have stands behind a pointer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Status<S> {
     pub standing: Standing<S>,
     /// After the previous result, soft or hard.
@@ -86,6 +86,15 @@ impl From<Duration> for Millis {
 }
 
 impl Millis {
+    /// As kept on disk.
+    pub fn from_tenths(tenths: u32) -> Self {
+        Self(tenths)
+    }
+
+    pub fn tenths(self) -> u32 {
+        self.0
+    }
+
     pub fn duration(self) -> Duration {
         Duration::from_micros(u64::from(self.0) * 100)
     }
