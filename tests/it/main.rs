@@ -1,3 +1,7 @@
 //! The one integration-test binary: every file beside this one is a module of it.
+#![allow(unreachable_pub, reason = "nothing outside a test binary can reach it; `pub` says what a module offers")]
 
-fn main() {}
+mod layering;
+mod servers;
+mod support;
+mod tidy;

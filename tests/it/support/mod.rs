@@ -1,0 +1,5 @@
+//! What the tests stand on: the daemon in a temporary folder, real servers on free ports, hostile peers.
+
+pub mod chain;
+pub mod servers;
+pub mod sources;

@@ -1,0 +1,62 @@
+//! A real MariaDB with an empty data folder of its own.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Server, is_root, run};
+
+pub struct Mariadb {
+    server: Server,
+}
+
+impl Mariadb {
+    /// Knows the user `vigia` with the password `vigia-secret`, who may look at everything.
+    pub fn start() -> Self {
+        let data = |folder: &Path| folder.join("data");
+        let server = Server::start("mariadb", |port, folder| {
+            if !data(folder).exists() {
+                install(folder);
+            }
+            let mut command = Command::new("/usr/sbin/mariadbd");
+            command.arg("--no-defaults").arg(format!("--datadir={}", data(folder).display()));
+            command.arg(format!("--port={port}")).arg("--bind-address=127.0.0.1");
+            command.arg(format!("--socket={}", folder.join("socket").display()));
+            command.arg(format!("--pid-file={}", folder.join("pid").display()));
+            command.arg(format!("--init-file={}", folder.join("init.sql").display()));
+            command.args(["--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"]);
+            command.args(["--performance-schema=off", "--skip-name-resolve"]);
+            if is_root() {
+                command.arg("--user=root");
+            }
+            command
+        });
+        Self { server }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+}
+
+fn install(folder: &Path) {
+    fs::write(
+        folder.join("init.sql"),
+        "CREATE USER IF NOT EXISTS 'vigia'@'%' IDENTIFIED BY 'vigia-secret';\n\
+         GRANT ALL ON *.* TO 'vigia'@'%';\n\
+         CREATE DATABASE IF NOT EXISTS shop;\n\
+         CREATE TABLE IF NOT EXISTS shop.orders (id INT PRIMARY KEY);\n",
+    )
+    .expect("the init file");
+    let mut command = Command::new("/usr/bin/mariadb-install-db");
+    command.arg("--no-defaults").arg(format!("--datadir={}", folder.join("data").display()));
+    command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+    if is_root() {
+        command.arg("--user=root");
+    }
+    run(&mut command);
+}

@@ -1,0 +1,76 @@
+//! A real nginx: answers 403 at `/`, 200 at `/health`, and speaks TLS and HTTP/2 with a chain made for it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Server, free_port, is_root};
+use crate::support::chain::Chain;
+
+pub struct Nginx {
+    server: Server,
+    tls_port: u16,
+    chain: Chain,
+}
+
+impl Nginx {
+    pub fn start() -> Self {
+        let chain = Chain::new("localhost");
+        let tls_port = free_port();
+        let server = Server::start("nginx", |port, folder| {
+            let config = folder.join("nginx.conf");
+            fs::write(&config, configuration(port, tls_port, folder, &chain)).expect("nginx.conf");
+            fs::create_dir_all(folder.join("site")).expect("a folder");
+            fs::write(folder.join("site/health"), "all is well\n").expect("a page");
+            let mut command = Command::new("/usr/sbin/nginx");
+            command.arg("-c").arg(&config).arg("-p").arg(folder).args(["-e", "stderr", "-g", "daemon off;"]);
+            command
+        });
+        Self { server, tls_port, chain }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port
+    }
+
+    /// The root certificate, for `tls: {ca: …}`.
+    pub fn ca(&self) -> &Path {
+        self.chain.root_path()
+    }
+
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+}
+
+fn configuration(port: u16, tls_port: u16, folder: &Path, chain: &Chain) -> String {
+    let folder = folder.display();
+    let user = if is_root() { "user root;" } else { "" };
+    format!(
+        "{user} worker_processes 1; pid {folder}/pid;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location = / {{ return 403; }}
+    location = /health {{ root {folder}/site; }}
+    location = /moved {{ return 302 /health; }}
+  }}
+  server {{
+    listen 127.0.0.1:{tls_port} ssl http2;
+    ssl_certificate {}; ssl_certificate_key {};
+    location / {{ root {folder}/site; }}
+  }}
+}}
+",
+        chain.full_chain_path().display(),
+        chain.key_path().display()
+    )
+}
