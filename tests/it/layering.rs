@@ -121,6 +121,7 @@ fn inside_the_core_model_knows_neither_nagios_nor_engine_and_nagios_not_the_engi
 
 #[test]
 fn the_reader_of_sources_sees_every_way_to_name_a_part() {
-    let source = "use crate::os::files;\nuse crate::{config::{load, Problem}, web};\nlet x = crate::store::open();";
+    let source =
+        "use crate::os::files;\nuse crate::{config::{load, Problem}, web};\nlet x = crate::store::open();";
     assert_eq!(parts_used(source), ["os", "config", "web", "store"]);
 }

@@ -1,5 +1,8 @@
 //! The one integration-test binary: every file beside this one is a module of it.
-#![allow(unreachable_pub, reason = "nothing outside a test binary can reach it; `pub` says what a module offers")]
+#![allow(
+    unreachable_pub,
+    reason = "nothing outside a test binary can reach it; `pub` says what a module offers"
+)]
 
 mod layering;
 mod servers;

@@ -14,8 +14,20 @@ const LONG_FOR_A_REASON: &[(&str, &str)] = &[];
 
 /// What the customer named, what the issue adds, and dot files.
 const TOP_LEVEL: &[&str] = &[
-    "Cargo.toml", "Cargo.lock", "src", "etc", "checks", "systemd", "tests", "docs", "README.md", "CHANGELOG.md",
-    "LICENSE-MIT", "LICENSE-APACHE", "Makefile", "deny.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    "src",
+    "etc",
+    "checks",
+    "systemd",
+    "tests",
+    "docs",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "Makefile",
+    "deny.toml",
 ];
 
 /// Made by building and running, ignored by git.
@@ -23,7 +35,8 @@ const MADE: &[&str] = &["target", "var"];
 
 #[test]
 fn every_file_says_in_its_first_line_what_it_is() {
-    let silent: Vec<_> = files(SOURCES, "rs").into_iter().filter(|path| !read(path).starts_with("//! ")).collect();
+    let silent: Vec<_> =
+        files(SOURCES, "rs").into_iter().filter(|path| !read(path).starts_with("//! ")).collect();
     assert!(silent.is_empty(), "no `//!` on the first line: {silent:?}");
 }
 

@@ -26,7 +26,8 @@ impl Chain {
         let root_key = key();
         let root = certificate("vigia test root", &root_key, None, Role::Authority);
         let middle_key = key();
-        let middle = certificate("vigia test intermediate", &middle_key, Some((&root, &root_key)), Role::Authority);
+        let middle =
+            certificate("vigia test intermediate", &middle_key, Some((&root, &root_key)), Role::Authority);
         let leaf_key = key();
         let leaf = certificate(name, &leaf_key, Some((&middle, &middle_key)), Role::Server);
 

@@ -24,7 +24,11 @@ impl Mariadb {
             command.arg(format!("--socket={}", folder.join("socket").display()));
             command.arg(format!("--pid-file={}", folder.join("pid").display()));
             command.arg(format!("--init-file={}", folder.join("init.sql").display()));
-            command.args(["--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"]);
+            command.args([
+                "--innodb-buffer-pool-size=8M",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--skip-log-bin",
+            ]);
             command.args(["--performance-schema=off", "--skip-name-resolve"]);
             if is_root() {
                 command.arg("--user=root");

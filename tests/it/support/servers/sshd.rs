@@ -36,7 +36,8 @@ impl Sshd {
     pub fn start_again(&mut self) {
         let key = self.host_key.path().join("key");
         let log = self.server.log_path();
-        self.server.child = super::spawn(&mut command(self.server.port, self.server.folder.path(), &key), &log);
+        self.server.child =
+            super::spawn(&mut command(self.server.port, self.server.folder.path(), &key), &log);
         self.server.wait_until_listening().expect("sshd comes back");
     }
 }
