@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::net::TcpStream;
 
+use crate::support::browser::Browser;
 use crate::support::servers::{dns::Dns, mariadb::Mariadb, nginx::Nginx, smtp::Smtp, sshd::Sshd};
 
 fn first_bytes(port: u16) -> String {
@@ -40,4 +41,12 @@ fn nginx_and_the_name_server_listen() {
     for port in [nginx.port(), nginx.tls_port(), dns.port()] {
         TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     }
+}
+
+#[tokio::test]
+async fn the_browser_shows_a_page() {
+    let browser = Browser::open(800, 600).await;
+    browser.goto("data:text/html,<h1>lookout</h1>").await;
+    assert_eq!(browser.texts("h1").await, ["lookout"]);
+    browser.close().await;
 }

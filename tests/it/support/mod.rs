@@ -1,5 +1,6 @@
 //! What the tests stand on: the daemon in a temporary folder, real servers on free ports, hostile peers.
 
+pub mod browser;
 pub mod chain;
 pub mod servers;
 pub mod sources;
