@@ -43,7 +43,7 @@ pub struct TimeRange {
 /// Which days, in Nagios' order of precedence from the top. Weekdays count from Sunday = 0, months from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DaySpec {
-    /// `2026-12-25`, `2026-12-24 - 2027-01-06`, `/ 3` as `every`.
+    /// `2026-12-25` (to itself), `2026-12-24 - 2027-01-06`, `/ 3` as `every`; without `to` it has no end.
     Date { from: Civil, to: Option<Civil>, every: u16 },
     /// `january 6`, `december 20 - january 5`; a day below zero counts from the month's end.
     MonthDay { from: (u8, i8), to: (u8, i8), every: u16 },
