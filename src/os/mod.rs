@@ -1,1 +1,9 @@
 //! The operating system, wrapped once: clock, processes, files, folder watching, signals, systemd.
+
+pub mod clock;
+pub mod files;
+pub mod lock;
+pub mod process;
+pub mod stop;
+pub mod systemd;
+pub mod watch;

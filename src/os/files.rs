@@ -1,0 +1,116 @@
+//! Files, with the path in every error, and writing that leaves the old file or the new one, never half of it.
+
+#![allow(clippy::disallowed_methods, reason = "this is the one place that opens files")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What could not be done, to which path, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}", path.display())]
+pub struct FileError {
+    pub action: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// For `map_err`: puts the path and what was tried in front of the system's error.
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { action, path: path.to_path_buf(), source }
+    }
+}
+
+/// The whole file, refused when it holds more than `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let wrong = FileError::on("read", path);
+    read_up_to(path, limit).map_err(wrong)
+}
+
+fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells a file that is too long from one that just fits.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let why = format!("it holds more than {limit} bytes, the limit for such a file");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
+}
+
+/// Replaces `path` by `bytes`: written beside it, on the disk, then renamed over it.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = path.file_name().unwrap_or_default().to_os_string();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = dir.join(beside);
+    let done = write_through(&beside, bytes, mode)
+        .and_then(|()| fs::rename(&beside, path))
+        // The rename itself is on the disk only when its folder is.
+        .and_then(|()| File::open(dir)?.sync_all());
+    done.map_err(|source| {
+        drop(fs::remove_file(&beside));
+        FileError { action: "write", path: path.to_path_buf(), source }
+    })
+}
+
+fn write_through(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes `path` and what is missing above it. A folder that exists keeps its mode.
+pub fn make_folder(path: &Path, mode: u32) -> Result<(), FileError> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(FileError::on("create", path))
+}
+
+/// Removes a file; one that is not there is as good as removed.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FileError { action: "remove", path: path.to_path_buf(), source })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        write(&path, b"old", 0o640).unwrap();
+        write(&path, b"new", 0o640).unwrap();
+        assert_eq!(read(&path, 3).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_names_the_path_and_leaves_the_cause_to_its_source() {
+        let error = read(Path::new("/no/such/file"), 10).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /no/such/file");
+        assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused_and_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("big");
+        write(&path, b"1234", 0o600).unwrap();
+        let error = read(&path, 3).unwrap_err();
+        assert!(error.source.to_string().contains("more than 3 bytes"), "{}", error.source);
+    }
+
+    #[test]
+    fn writing_into_a_missing_folder_fails_and_names_the_file() {
+        let error = write(Path::new("/no/such/folder/file"), b"", 0o600).unwrap_err();
+        assert_eq!(error.to_string(), "cannot write /no/such/folder/file");
+    }
+}
