@@ -1,1 +1,5 @@
 //! YAML to inventory: files, tree with places, definitions as written, merged, resolved, and every problem.
+
+pub mod place;
+pub mod problem;
+pub mod tree;
