@@ -25,8 +25,8 @@ pub enum CheckMethod {
     BuiltIn(Arc<dyn BuiltInCheck>),
     /// An external program that follows the Nagios plugin contract; never through a shell.
     Plugin(PluginCommand),
-    /// We do not look; somebody tells us.
-    Passive,
+    /// We do not look; somebody tells us. `stale`: the state when nothing came for too long.
+    Passive { stale: State },
     /// A host that nobody looks at: taken as UP.
     AssumedUp,
 }

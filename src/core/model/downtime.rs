@@ -23,6 +23,20 @@ pub struct Downtime {
     pub started: Option<Timestamp>,
 }
 
+impl Downtime {
+    /// When it ends: a flexible one that has started counts from its start, else the window closes.
+    pub fn until(&self) -> Timestamp {
+        match (self.kind, self.started) {
+            (DowntimeKind::Flexible(span), Some(started)) => started.after(span),
+            (DowntimeKind::Flexible(_), None) | (DowntimeKind::Fixed, _) => self.end,
+        }
+    }
+
+    pub fn is_in_effect(&self) -> bool {
+        self.started.is_some()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DowntimeKind {
     /// From `start` to `end`.

@@ -12,6 +12,7 @@ use super::host::Host;
 use super::id::{Checkable, HostId, Name, ObjectKey, ServiceId};
 use super::period::TimePeriod;
 use super::rule::Rule;
+use super::semantics::Semantics;
 use super::service::Service;
 
 type Index<T> = HashMap<Name, T, foldhash::fast::RandomState>;
@@ -34,6 +35,7 @@ pub struct Inventory {
     pub downtimes: Vec<PlannedDowntime>,
     pub rules: Vec<Rule>,
     pub networks: Vec<Network>,
+    pub semantics: Semantics,
     /// For teams and `in_charge` of tickets where no rule names one.
     pub in_charge: Option<Name>,
     by_host_name: Index<HostId>,

@@ -22,6 +22,7 @@ pub mod policy;
 pub mod range;
 pub mod rule;
 pub mod selector;
+pub mod semantics;
 pub mod service;
 pub mod state;
 pub mod status;

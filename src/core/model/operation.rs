@@ -139,6 +139,12 @@ pub enum Refusal {
     NoProblem(ObjectKey),
     #[error("`{0}` is already acknowledged")]
     AlreadyAcknowledged(ObjectKey),
+    #[error("`{0}` is not monitored (monitor: off)")]
+    NotMonitored(ObjectKey),
+    #[error(
+        "nobody looks at `{0}`: its check is passive or switched off; a forced check ignores the switch alone"
+    )]
+    NotChecked(ObjectKey),
     #[error("passive results for `{0}` are not accepted (passive_checks: off)")]
     PassiveOff(ObjectKey),
     #[error("a newer result for `{0}` is already known")]

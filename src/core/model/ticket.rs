@@ -109,6 +109,10 @@ impl TicketStatus {
     }
 }
 
+/// How a ticket came to be closed; closing needs one of these.
+pub const RESOLUTIONS: &[&str] =
+    &["Fixed", "False positive", "Duplicate", "Won't fix", "Expected/maintenance", "No longer present"];
+
 /// What people call a ticket: `AVA01`, `ALA120` (T-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
