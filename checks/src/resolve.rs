@@ -1,0 +1,182 @@
+//! Names to addresses, through one resolver for all checks.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::op::ResponseCode;
+
+use crate::options::Choice;
+
+/// Which of the two internets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpFamily {
+    #[default]
+    Any,
+    V4,
+    V6,
+}
+
+impl Choice for IpFamily {
+    const WORDS: &'static [(&'static str, Self)] = &[("any", Self::Any), ("4", Self::V4), ("6", Self::V6)];
+}
+
+impl IpFamily {
+    fn holds(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+/// Asks the name servers of the system's settings, and its hosts file. Keeps answers as long as they say.
+pub struct Resolver {
+    /// `Err`: why the system's settings cannot be used; the C library is asked instead.
+    dns: Result<TokioResolver, String>,
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("settings", &self.dns.as_ref().err()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Resolver {
+    pub fn new() -> Self {
+        let dns = TokioResolver::builder_tokio().and_then(|mut builder| {
+            let options = builder.options_mut();
+            options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+            builder.build()
+        });
+        Self { dns: dns.map_err(|error| error.to_string()) }
+    }
+
+    /// All addresses of a name with a port, IPv6 and IPv4 in turns; the reason why there is none otherwise.
+    pub async fn resolve(&self, name: &str, port: u16, family: IpFamily) -> Result<Vec<SocketAddr>, String> {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err("there is no address to connect to".to_owned());
+        }
+        let found = match literal(name, port) {
+            Some(address) => vec![address],
+            None => self.look_up(name, port).await?,
+        };
+        let fitting: Vec<SocketAddr> =
+            found.iter().copied().filter(|address| family.holds(address.ip())).collect();
+        match (fitting.is_empty(), family) {
+            (false, _) => Ok(in_turns(fitting)),
+            (true, IpFamily::V4) => Err(format!("`{name}` has no IPv4 address, only {}", list(&found))),
+            (true, IpFamily::V6) => Err(format!("`{name}` has no IPv6 address, only {}", list(&found))),
+            (true, IpFamily::Any) => Err(format!("`{name}` has no address")),
+        }
+    }
+
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+        let reason = match &self.dns {
+            Ok(dns) => match dns.lookup_ip(name).await {
+                Ok(answer) => return Ok(answer.iter().map(|ip| SocketAddr::new(ip, port)).collect()),
+                Err(error) => explain(name, &error),
+            },
+            Err(reason) => format!("`{name}` does not resolve: {reason}"),
+        };
+        // Names without a dot, and those of the link, may be known to the C library alone (mDNS, LDAP, NIS).
+        if self.dns.is_err() || !name.contains('.') || name.ends_with(".local") {
+            return match tokio::net::lookup_host((name, port)).await {
+                Ok(found) => Ok(found.collect()),
+                Err(_also) => Err(reason),
+            };
+        }
+        Err(reason)
+    }
+}
+
+/// An address as people write it: `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, `fe80::1%eth0`.
+pub(crate) fn literal(text: &str, port: u16) -> Option<SocketAddr> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(SocketAddr::new(ip, port));
+    }
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let (address, zone) = inner.split_once('%').unwrap_or((inner, ""));
+    let ip: Ipv6Addr = address.parse().ok()?;
+    let scope = match zone {
+        "" => 0,
+        zone => zone.parse().ok().or_else(|| nix::net::if_::if_nametoindex(zone).ok())?,
+    };
+    Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)))
+}
+
+fn explain(name: &str, error: &NetError) -> String {
+    let reason = if error.is_nx_domain() {
+        "there is no such name (NXDOMAIN)".to_owned()
+    } else if let NetError::Dns(hickory_resolver::net::DnsError::NoRecordsFound(none)) = error {
+        match none.response_code {
+            ResponseCode::ServFail => "the name server failed (SERVFAIL)".to_owned(),
+            ResponseCode::Refused => "the name server refused (REFUSED)".to_owned(),
+            _ => "the name has no address".to_owned(),
+        }
+    } else if matches!(error, NetError::Timeout) {
+        "no name server answered".to_owned()
+    } else {
+        error.to_string()
+    };
+    format!("`{name}` does not resolve: {reason}")
+}
+
+/// One of each family in turn, so that a dead one costs a quarter of a second and not the whole deadline.
+fn in_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    if addresses.len() < 2 {
+        return addresses;
+    }
+    let (mut six, mut four): (Vec<_>, Vec<_>) = addresses.into_iter().partition(SocketAddr::is_ipv6);
+    let mut turns = Vec::with_capacity(six.len() + four.len());
+    six.reverse();
+    four.reverse();
+    while !six.is_empty() || !four.is_empty() {
+        turns.extend(six.pop());
+        turns.extend(four.pop());
+    }
+    turns
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_in_every_spelling() {
+        for text in ["192.0.2.1", "2001:db8::1", "[2001:db8::1]", "fe80::1%1"] {
+            assert!(literal(text, 80).is_some(), "{text}");
+        }
+        for text in ["web1", "192.0.2", "2001:db8::1%", "fe80::1%no-such-link", "[192.0.2.1"] {
+            let has_scope = text.ends_with('%');
+            assert_eq!(literal(text, 80).is_some(), has_scope, "{text}");
+        }
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let addresses = ["192.0.2.1:1", "192.0.2.2:1", "[2001:db8::1]:1"].map(|text| text.parse().unwrap());
+        let turns: Vec<String> = in_turns(addresses.to_vec()).iter().map(ToString::to_string).collect();
+        assert_eq!(turns, ["[2001:db8::1]:1", "192.0.2.1:1", "192.0.2.2:1"]);
+    }
+
+    #[tokio::test]
+    async fn localhost_resolves_through_the_hosts_file() {
+        let found = Resolver::new().resolve("localhost", 80, IpFamily::V4).await.unwrap();
+        assert_eq!(found, ["127.0.0.1:80".parse().unwrap()]);
+    }
+}
