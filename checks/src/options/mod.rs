@@ -14,7 +14,7 @@ pub use reader::{Reader, nearest};
 
 pub use schema::{reference, schema};
 pub use types::{Age, Choice, Headers, Pattern, Secret, SecretSource, Size, Texts, Threshold};
-pub use units::{duration, size};
+pub use units::{UnitError, duration, size};
 pub use value::{Entry, Mark, Node, OptionProblem, Value};
 
 /// A type that an option may have: its shape for schema, help and reference page, and how it is read.

@@ -186,7 +186,7 @@ impl<'s, 'p> Builder<'s, 'p> {
     ) -> Node<'s> {
         let at = self.place(span);
         if is_tagged {
-            return self.tagged(span);
+            return self.tagged(span, true);
         }
         let is_quoted = style != ScalarStyle::Plain;
         let value = if !is_quoted && span.is_empty() {
@@ -200,11 +200,11 @@ impl<'s, 'p> Builder<'s, 'p> {
     }
 
     /// `!db9` is a tag on nothing to YAML, and a selector to whoever wrote it.
-    fn tagged(&mut self, span: &Span) -> Node<'s> {
+    fn tagged(&mut self, span: &Span, is_before_text: bool) -> Node<'s> {
         let at = span
             .tag_start()
             .map_or_else(|| self.place(span), |start| Place { len: 1, ..self.place(&Span::empty(start)) });
-        let (at, problem) = syntax::tag(at, span, self.source);
+        let (at, problem) = syntax::tag(at, span, is_before_text, self.source);
         self.problems.push(problem);
         Node { value: Value::Broken, at }
     }
@@ -212,7 +212,7 @@ impl<'s, 'p> Builder<'s, 'p> {
     fn start(&mut self, holds: Holds<'s>, anchor: usize, is_tagged: bool, span: &Span) -> Result<(), Fatal> {
         self.count_written(span)?;
         if is_tagged {
-            self.tagged(span);
+            self.tagged(span, false);
         }
         self.check_depth(1, span)?;
         let at = self.place(span);

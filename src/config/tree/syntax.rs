@@ -43,22 +43,31 @@ fn narrow(n: usize) -> u32 {
 /// `*web` where no `&web` is.
 pub(super) fn unknown_alias(name: &str, at: Place, span: &Span, source: &Source) -> Problem {
     let message = format!("`*{name}` stands for an anchor, and there is no `&{name}` above");
-    Problem::error(at, message).maybe_hint(quotes_hint("text that begins with `*`", span, source))
+    let line =
+        span.byte_range().and_then(|range| quoted_line(source, line_range(source, range.start, range.end)));
+    Problem::error(at, message)
+        .maybe_hint(line.map(|line| format!("text that begins with `*` needs quotes; write\n{line}")))
 }
 
 pub(super) fn wants_quotes(first: char, at: Place, span: &Span, source: &Source) -> Problem {
-    let what = format!("text that begins with `{first}`");
-    let hint = quotes_hint(&what, span, source);
-    Problem::error(at, format!("{what} needs quotes")).maybe_hint(hint)
+    let line =
+        span.byte_range().and_then(|range| quoted_line(source, line_range(source, range.start, range.end)));
+    needs_quotes(first, at, line)
 }
 
-/// A tag, from its `!` to the end of the text behind it.
-pub(super) fn tag(at: Place, span: &Span, source: &Source) -> (Place, Problem) {
+fn needs_quotes(first: char, at: Place, line: Option<String>) -> Problem {
+    let name = if first == '`' { "a backtick".to_owned() } else { format!("`{first}`") };
+    Problem::error(at, format!("text that begins with {name} needs quotes"))
+        .maybe_hint(line.map(|line| format!("write\n{line}")))
+}
+
+/// A tag, from its `!` to the end of the text behind it. Before a list or a map it can be no text.
+pub(super) fn tag(at: Place, span: &Span, is_before_text: bool, source: &Source) -> (Place, Problem) {
     let start = span.tag_start().and_then(|marker| marker.byte_offset());
     let start = start.or_else(|| span.start.byte_offset()).unwrap_or(0);
     let tag = span.tag_span().and_then(|tag| tag.byte_range()).map_or(start..start, |range| range);
     let written = source.text.get(tag.clone()).unwrap_or_default();
-    if written.starts_with("!!") || written.starts_with("!<") {
+    if !is_before_text || written.starts_with("!!") || written.starts_with("!<") {
         let message = format!("tags such as `{written}` are not used: a value is read as what its key wants");
         let at = Place { len: narrow(written.chars().count()), ..at };
         return (at, Problem::error(at, message).hint("leave the tag away"));
@@ -69,12 +78,6 @@ pub(super) fn tag(at: Place, span: &Span, source: &Source) -> (Place, Problem) {
     let at = Place { len: narrow(text.chars().count()), ..at };
     let hint = quoted_line(source, range).map(|line| format!("write\n{line}"));
     (at, Problem::error(at, "text that begins with `!` needs quotes").maybe_hint(hint))
-}
-
-fn quotes_hint(what: &str, span: &Span, source: &Source) -> Option<String> {
-    let range = span.byte_range()?;
-    let line = quoted_line(source, line_range(source, range.start, range.end))?;
-    Some(format!("{what} needs quotes; write\n{line}"))
 }
 
 /// The part of `start..end` that is on the first line of it, without blanks at its end.
@@ -151,9 +154,8 @@ fn unquoted(kind: &ErrorKind, at: Place, here: usize, source: &Source) -> Option
         ) => {
             let range = token(source, here);
             let len = narrow(source.text.get(range.clone())?.chars().count());
-            let hint = quoted_line(source, range).map(|line| format!("write\n{line}"));
-            let message = format!("text that begins with `{first}` needs quotes");
-            Some(Problem::error(Place { len, ..at }, message).maybe_hint(hint))
+            let line = quoted_line(source, range);
+            Some(needs_quotes(first, Place { len, ..at }, line))
         }
         (
             ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::ExpectedFlowMappingSeparator,
@@ -165,8 +167,9 @@ fn unquoted(kind: &ErrorKind, at: Place, here: usize, source: &Source) -> Option
             Some(Problem::error(at, message).hint(format!("write\n{line}")))
         }
         (ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement, Some(':')) => {
+            let line = after_first_colon(source, here)?;
             let message = "a second `: ` on this line; text that holds one needs quotes";
-            Some(Problem::error(at, message).maybe_hint(after_first_colon(source, here)))
+            Some(Problem::error(at, message).hint(line))
         }
         _ => None,
     }
@@ -227,6 +230,10 @@ fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
         ErrorKind::UnclosedQuotedScalar => (Some("a quote is never closed"), None),
         ErrorKind::ExpectedFlowSequenceSeparator => (Some("a `,` or `]` is missing before this"), None),
         ErrorKind::ExpectedFlowMappingSeparator => (Some("a `,` or `}` is missing before this"), None),
+        ErrorKind::InvalidColonPlacement => (
+            Some("a `:` inside `[…]`"),
+            Some("is the `[` above never closed? text with a `:` in it may need quotes"),
+        ),
         ErrorKind::SimpleKeyExpected | ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidSimpleKey => {
             (Some("this line is no `key: value`"), indentation)
         }
