@@ -1,0 +1,160 @@
+//! Alarms, open and closed.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use vigia_core::model::alarm::Alarm;
+use vigia_core::model::id::{AlarmId, ObjectKey, ProblemId, TicketId};
+
+use super::query::{Conditions, Page, Slice};
+use super::rows::{self, maybe_time, micros, signed, time, unsigned};
+
+const FROM: &str = "alarm JOIN object ON object.id = alarm.object";
+
+const COLUMNS: &str = "SELECT alarm.id, object.host, object.service, alarm.problem, is_open, alarm.state, severity, \
+     asset_value, first, last, count, alarm.output, closed, ticket, owner, labels, cause.host, cause.service \
+     FROM alarm JOIN object ON object.id = alarm.object LEFT JOIN object AS cause ON cause.id = alarm.root";
+
+/// Which alarms, and in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlarmFilter {
+    /// None: open and closed ones.
+    pub open: Option<bool>,
+    pub host: Option<String>,
+    /// With `host`: this service of it.
+    pub service: Option<String>,
+    /// In names, output, owner or labels.
+    pub text: Option<String>,
+    pub owner: Option<String>,
+    pub sort: AlarmSort,
+    pub slice: Slice,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AlarmSort {
+    /// Newest `last` first.
+    #[default]
+    Last,
+    First,
+    /// Worst first.
+    Severity,
+    Host,
+    Count,
+}
+
+impl AlarmSort {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Last => "last DESC, alarm.id DESC",
+            Self::First => "first DESC, alarm.id DESC",
+            Self::Severity => "severity DESC, asset_value DESC, last DESC, alarm.id DESC",
+            Self::Host => "object.host, object.service, alarm.id DESC",
+            Self::Count => "count DESC, alarm.id DESC",
+        }
+    }
+}
+
+pub(super) fn save(connection: &Connection, alarm: &Alarm) -> rusqlite::Result<()> {
+    let object = rows::object_id(connection, &alarm.subject)?;
+    let root = alarm.root.as_ref().map(|root| rows::object_id(connection, root)).transpose()?;
+    let labels: Vec<&str> = alarm.labels.iter().map(|label| &**label).collect();
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO alarm VALUES \
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?
+        .execute(params![
+            signed(alarm.id.0),
+            object,
+            signed(alarm.problem.0),
+            rows::is_open(alarm.status),
+            alarm.state.number(),
+            alarm.severity,
+            alarm.asset_value,
+            alarm.first.as_micros(),
+            alarm.last.as_micros(),
+            alarm.count,
+            &*alarm.output,
+            micros(alarm.closed),
+            alarm.ticket.map(|ticket| signed(ticket.0)),
+            root,
+            alarm.owner.as_deref(),
+            serde_json::Value::from(labels).to_string(),
+        ])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Alarm> {
+    let subject = rows::key(row.get(1)?, row.get_ref(2)?.as_str()?);
+    let labels: Vec<String> = serde_json::from_str(row.get_ref(15)?.as_str()?).unwrap_or_default();
+    Ok(Alarm {
+        id: AlarmId(row.get(0).map(unsigned)?),
+        problem: ProblemId(row.get(3).map(unsigned)?),
+        status: row.get(4).map(rows::alarm_status)?,
+        state: rows::any_state(&subject, row.get(5)?),
+        severity: row.get(6)?,
+        asset_value: row.get(7)?,
+        first: row.get(8).map(time)?,
+        last: row.get(9).map(time)?,
+        count: row.get(10)?,
+        output: row.get(11)?,
+        closed: row.get(12).map(maybe_time)?,
+        ticket: row.get::<_, Option<i64>>(13)?.map(|id| TicketId(unsigned(id))),
+        owner: row.get(14)?,
+        labels: labels.into_iter().map(Arc::from).collect(),
+        root: rows::maybe_key(row.get(16)?, row.get(17)?),
+        subject,
+    })
+}
+
+/// Open ones, and those that a person closed while the problem stands: it must not raise a second one.
+pub(super) fn standing(connection: &Connection) -> rusqlite::Result<Vec<Alarm>> {
+    connection
+        .prepare(&format!(
+            "{COLUMNS} LEFT JOIN status ON status.object = alarm.object \
+             WHERE is_open = 1 OR alarm.problem = status.problem ORDER BY alarm.id"
+        ))?
+        .query_map([], read)?
+        .collect()
+}
+
+pub fn alarm(connection: &Connection, id: AlarmId) -> rusqlite::Result<Option<Alarm>> {
+    connection
+        .prepare_cached(&format!("{COLUMNS} WHERE alarm.id = ?1"))?
+        .query_row([signed(id.0)], read)
+        .optional()
+}
+
+pub fn list(connection: &Connection, filter: &AlarmFilter) -> rusqlite::Result<Page<Alarm>> {
+    let mut conditions = Conditions::default();
+    if let Some(open) = filter.open {
+        conditions.with("is_open = ?", open);
+    }
+    if let Some(host) = &filter.host {
+        conditions.with("object.host = ?", host.clone());
+    }
+    if let Some(service) = &filter.service {
+        conditions.with("object.service = ?", service.clone());
+    }
+    if let Some(owner) = &filter.owner {
+        conditions.with("owner = ?", owner.clone());
+    }
+    if let Some(text) = &filter.text {
+        conditions.contains(&["object.host", "object.service", "output", "owner", "labels"], text);
+    }
+    Ok(Page {
+        total: conditions.count(connection, FROM)?,
+        items: conditions.rows(connection, COLUMNS, filter.sort.sql(), filter.slice, read)?,
+    })
+}
+
+/// All alarms an object ever had, the latest first.
+pub fn of(connection: &Connection, subject: &ObjectKey, slice: Slice) -> rusqlite::Result<Page<Alarm>> {
+    let filter = AlarmFilter {
+        host: Some(subject.host.to_string()),
+        service: Some(subject.service.as_deref().unwrap_or_default().to_owned()),
+        slice,
+        ..AlarmFilter::default()
+    };
+    list(connection, &filter)
+}

@@ -1,0 +1,255 @@
+//! What an event of the engine changes in the tables: a line of the log, and the record it is about.
+
+use rusqlite::Connection;
+use vigia_core::model::alarm::Alarm;
+use vigia_core::model::check::Output;
+use vigia_core::model::comment::{Comment, CommentKind};
+use vigia_core::model::downtime::Downtime;
+use vigia_core::model::event::{AcknowledgementEnd, DowntimeEnd, Event, StateChange, What};
+use vigia_core::model::id::{DowntimeId, ObjectKey};
+use vigia_core::model::operation::{Switch, TicketNote};
+use vigia_core::model::ticket::TicketHead;
+use vigia_core::model::time::Timestamp;
+
+use super::log::{LogKind, NewLine};
+use super::{alarms, audit, comments, downtimes, rows, tickets};
+
+pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
+    let at = event.at;
+    match &event.what {
+        What::StateChanged(change) => state_changed(db, at, change),
+        // Handlers run elsewhere; refused results are counted, or a sender gone wild would fill the disk.
+        What::HandlerDue { .. } | What::ResultRefused { .. } => Ok(()),
+        What::FlappingStarted { subject, percent } => {
+            flapping(db, at, LogKind::FlappingStarted, subject, Some(*percent))
+        }
+        What::FlappingStopped { subject, percent } => {
+            flapping(db, at, LogKind::FlappingStopped, subject, Some(*percent))
+        }
+        What::FlappingDisabled { subject } => flapping(db, at, LogKind::FlappingDisabled, subject, None),
+        What::WentStale { subject, last_check } => went_stale(db, at, subject, *last_check),
+        What::Acknowledged { subject, acknowledgement: ack } => {
+            let line = NewLine::about(at, LogKind::Acknowledged, subject);
+            NewLine { author: Some(&ack.author), text: &ack.comment, ..line }.write(db)
+        }
+        What::AcknowledgementEnded { subject, why } => {
+            let text = acknowledgement_end(*why);
+            NewLine { text, ..NewLine::about(at, LogKind::AcknowledgementEnded, subject) }.write(db)
+        }
+        What::CommentAdded(comment) => comment_added(db, at, comment),
+        What::CommentDeleted { id, subject } => {
+            comments::delete(db, *id)?;
+            NewLine { record: Some(id.0), ..NewLine::about(at, LogKind::CommentDeleted, subject) }.write(db)
+        }
+        What::DowntimeScheduled(downtime) => downtime_scheduled(db, at, downtime),
+        What::DowntimeStarted { id, subject } => {
+            downtimes::start(db, *id, at)?;
+            NewLine { record: Some(id.0), ..NewLine::about(at, LogKind::DowntimeStarted, subject) }.write(db)
+        }
+        What::DowntimeEnded { id, subject, how } => downtime_ended(db, at, *id, subject, *how),
+        What::AlarmOpened(alarm) => alarm_logged(db, at, LogKind::AlarmOpened, alarm),
+        What::AlarmChanged(alarm) => alarms::save(db, alarm),
+        What::AlarmClosed(alarm) => alarm_logged(db, at, LogKind::AlarmClosed, alarm),
+        What::TicketOpened { head, draft } => {
+            tickets::insert(db, head, draft)?;
+            log_ticket(db, at, LogKind::TicketOpened, head, &draft.submitter, &draft.title)
+        }
+        What::TicketReopened { head, note, author } => {
+            tickets::count_reopening(db, head.id)?;
+            ticket_noted(db, at, LogKind::TicketReopened, head, note, author)
+        }
+        What::TicketNoted { head, note, author } => {
+            ticket_noted(db, at, LogKind::TicketNoted, head, note, author)
+        }
+        What::Rechecked { subject, author } => {
+            NewLine { author: Some(author), ..NewLine::about(at, LogKind::Rechecked, subject) }.write(db)
+        }
+        What::Switched { subject, switch, author } => switched(db, at, subject, *switch, author),
+        What::ObjectRemoved { subject } => {
+            remove(db, subject)?;
+            NewLine::about(at, LogKind::Removed, subject).write(db)
+        }
+        What::ObjectAdded { subject } => NewLine::about(at, LogKind::Added, subject).write(db),
+        What::ObjectRenamed { from, to } => {
+            rename(db, from, to)?;
+            NewLine { text: &from.to_string(), ..NewLine::about(at, LogKind::Renamed, to) }.write(db)
+        }
+        What::Reloaded { hosts, services, added, changed, removed } => {
+            let changes = format!("{added} added, {changed} changed, {removed} removed");
+            let text = format!("{hosts} hosts, {services} services: {changes}");
+            NewLine { text: &text, ..NewLine::new(at, LogKind::Reloaded) }.write(db)
+        }
+    }
+}
+
+fn went_stale(
+    db: &Connection,
+    at: Timestamp,
+    subject: &ObjectKey,
+    last_check: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    let never = "no result has ever come in".to_owned();
+    let text = last_check.map_or(never, |last| format!("no result since {last}"));
+    NewLine { text: &text, ..NewLine::about(at, LogKind::Stale, subject) }.write(db)
+}
+
+fn switched(
+    db: &Connection,
+    at: Timestamp,
+    subject: &ObjectKey,
+    switch: Switch,
+    author: &str,
+) -> rusqlite::Result<()> {
+    let (name, value) = audit::switch_words(switch);
+    let text = format!("{name}: {value}");
+    NewLine { author: Some(author), text: &text, ..NewLine::about(at, LogKind::Switched, subject) }.write(db)
+}
+
+fn state_changed(db: &Connection, at: Timestamp, change: &StateChange) -> rusqlite::Result<()> {
+    let Output { text, long, perfdata: _ } = &*change.output;
+    NewLine {
+        change: Some(change),
+        text,
+        long_text: long,
+        ..NewLine::about(at, LogKind::State, &change.subject)
+    }
+    .write(db)
+}
+
+fn flapping(
+    db: &Connection,
+    at: Timestamp,
+    kind: LogKind,
+    subject: &ObjectKey,
+    percent: Option<f32>,
+) -> rusqlite::Result<()> {
+    let text = percent.map(|percent| format!("{percent:.1}% state change")).unwrap_or_default();
+    NewLine { text: &text, ..NewLine::about(at, kind, subject) }.write(db)
+}
+
+fn acknowledgement_end(why: AcknowledgementEnd) -> &'static str {
+    match why {
+        AcknowledgementEnd::Recovered => "recovered",
+        AcknowledgementEnd::StateChanged => "the state changed",
+        AcknowledgementEnd::Expired => "expired",
+        AcknowledgementEnd::Removed => "removed",
+    }
+}
+
+/// The log shows only what a person wrote: the others tell what the log has a line of its own for.
+fn comment_added(db: &Connection, at: Timestamp, comment: &Comment) -> rusqlite::Result<()> {
+    comments::insert(db, comment)?;
+    match comment.kind {
+        CommentKind::User => NewLine {
+            author: Some(&comment.author),
+            record: Some(comment.id.0),
+            text: &comment.text,
+            ..NewLine::about(at, LogKind::CommentAdded, &comment.subject)
+        }
+        .write(db),
+        CommentKind::Downtime | CommentKind::Flapping | CommentKind::Acknowledgement => Ok(()),
+    }
+}
+
+fn downtime_scheduled(db: &Connection, at: Timestamp, downtime: &Downtime) -> rusqlite::Result<()> {
+    downtimes::insert(db, downtime)?;
+    let line = NewLine::about(at, LogKind::DowntimeScheduled, &downtime.subject);
+    let record = Some(downtime.id.0);
+    NewLine { author: Some(&downtime.author), record, text: &downtime.comment, ..line }.write(db)
+}
+
+fn downtime_ended(
+    db: &Connection,
+    at: Timestamp,
+    id: DowntimeId,
+    subject: &ObjectKey,
+    how: DowntimeEnd,
+) -> rusqlite::Result<()> {
+    downtimes::end(db, id, at, how)?;
+    let text = downtimes::end_word(how);
+    NewLine { record: Some(id.0), text, ..NewLine::about(at, LogKind::DowntimeEnded, subject) }.write(db)
+}
+
+fn alarm_logged(db: &Connection, at: Timestamp, kind: LogKind, alarm: &Alarm) -> rusqlite::Result<()> {
+    alarms::save(db, alarm)?;
+    let line = NewLine::about(at, kind, &alarm.subject);
+    NewLine { record: Some(alarm.id.0), text: &alarm.output, ..line }.write(db)
+}
+
+fn ticket_noted(
+    db: &Connection,
+    at: Timestamp,
+    kind: LogKind,
+    head: &TicketHead,
+    note: &TicketNote,
+    author: &str,
+) -> rusqlite::Result<()> {
+    tickets::add_note(db, head.id, note, author, at)?;
+    tickets::save_head(db, head)?;
+    log_ticket(db, at, kind, head, author, &note.text)
+}
+
+fn log_ticket(
+    db: &Connection,
+    at: Timestamp,
+    kind: LogKind,
+    head: &TicketHead,
+    author: &str,
+    text: &str,
+) -> rusqlite::Result<()> {
+    let record = Some(head.id.0);
+    let line = NewLine::new(at, kind);
+    NewLine { subject: head.subject.as_ref(), author: Some(author), record, text, ..line }.write(db)
+}
+
+/// Its status goes; history, alarms and tickets stay. Were it kept, an object of that name that comes back
+/// years later would wake up in the state of then.
+fn remove(db: &Connection, subject: &ObjectKey) -> rusqlite::Result<()> {
+    let Some(object) = rows::find_object(db, subject)? else { return Ok(()) };
+    db.prepare_cached("DELETE FROM status WHERE object = ?1")?.execute([object])?;
+    Ok(())
+}
+
+/// History, tickets and all else come along. A host brings its services.
+fn rename(db: &Connection, from: &ObjectKey, to: &ObjectKey) -> rusqlite::Result<()> {
+    if from.service.is_some() {
+        return rename_one(db, from, to);
+    }
+    let services: Vec<String> = db
+        .prepare_cached("SELECT service FROM object WHERE host = ?1")?
+        .query_map([&*from.host], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for service in services {
+        rename_one(db, &rows::key(from.host.clone(), &service), &rows::key(to.host.clone(), &service))?;
+    }
+    Ok(())
+}
+
+fn rename_one(db: &Connection, from: &ObjectKey, to: &ObjectKey) -> rusqlite::Result<()> {
+    let Some(old) = rows::find_object(db, from)? else { return Ok(()) };
+    let Some(new) = rows::find_object(db, to)? else {
+        let service = to.service.as_deref().unwrap_or_default();
+        db.prepare_cached("UPDATE object SET host = ?2, service = ?3 WHERE id = ?1")?
+            .execute((old, &*to.host, service))?;
+        return Ok(());
+    };
+    // There was an object of the new name before: both pasts become one.
+    db.prepare_cached("DELETE FROM status WHERE object = ?1")?.execute([new])?;
+    for (table, column) in REFERENCES {
+        db.prepare_cached(&format!("UPDATE {table} SET {column} = ?2 WHERE {column} = ?1"))?
+            .execute((old, new))?;
+    }
+    db.prepare_cached("DELETE FROM object WHERE id = ?1")?.execute([old])?;
+    Ok(())
+}
+
+/// Every column that refers to an object.
+const REFERENCES: &[(&str, &str)] = &[
+    ("status", "object"),
+    ("event", "object"),
+    ("comment", "object"),
+    ("downtime", "object"),
+    ("alarm", "object"),
+    ("alarm", "root"),
+    ("ticket", "object"),
+];

@@ -1,0 +1,344 @@
+//! The event log: what happened, in order. The history of an object is its part of it.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use vigia_core::model::event::StateChange;
+use vigia_core::model::id::{EventId, ObjectKey};
+use vigia_core::model::state::{AnyState, StateType};
+use vigia_core::model::time::Timestamp;
+
+use super::query::{Conditions, Slice};
+use super::rows::{self, signed, time, unsigned};
+
+const COLUMNS: &str = "SELECT event.id, at, kind, host, service, before, state, state_type, attempt, author, record, \
+     text, long_text FROM event LEFT JOIN object ON object.id = event.object";
+
+/// What a line of the log is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogKind {
+    /// SERVICE ALERT or HOST ALERT.
+    State,
+    FlappingStarted,
+    FlappingStopped,
+    FlappingDisabled,
+    Stale,
+    Acknowledged,
+    AcknowledgementEnded,
+    CommentAdded,
+    CommentDeleted,
+    DowntimeScheduled,
+    DowntimeStarted,
+    DowntimeEnded,
+    AlarmOpened,
+    AlarmClosed,
+    TicketOpened,
+    TicketReopened,
+    TicketNoted,
+    Rechecked,
+    Switched,
+    Removed,
+    Added,
+    Renamed,
+    Reloaded,
+}
+
+impl LogKind {
+    pub const ALL: &'static [Self] = &[
+        Self::State,
+        Self::FlappingStarted,
+        Self::FlappingStopped,
+        Self::FlappingDisabled,
+        Self::Stale,
+        Self::Acknowledged,
+        Self::AcknowledgementEnded,
+        Self::CommentAdded,
+        Self::CommentDeleted,
+        Self::DowntimeScheduled,
+        Self::DowntimeStarted,
+        Self::DowntimeEnded,
+        Self::AlarmOpened,
+        Self::AlarmClosed,
+        Self::TicketOpened,
+        Self::TicketReopened,
+        Self::TicketNoted,
+        Self::Rechecked,
+        Self::Switched,
+        Self::Removed,
+        Self::Added,
+        Self::Renamed,
+        Self::Reloaded,
+    ];
+
+    /// As kept on disk and shown in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::FlappingStarted => "flapping-started",
+            Self::FlappingStopped => "flapping-stopped",
+            Self::FlappingDisabled => "flapping-disabled",
+            Self::Stale => "stale",
+            Self::Acknowledged => "acknowledged",
+            Self::AcknowledgementEnded => "acknowledgement-ended",
+            Self::CommentAdded => "comment-added",
+            Self::CommentDeleted => "comment-deleted",
+            Self::DowntimeScheduled => "downtime-scheduled",
+            Self::DowntimeStarted => "downtime-started",
+            Self::DowntimeEnded => "downtime-ended",
+            Self::AlarmOpened => "alarm-opened",
+            Self::AlarmClosed => "alarm-closed",
+            Self::TicketOpened => "ticket-opened",
+            Self::TicketReopened => "ticket-reopened",
+            Self::TicketNoted => "ticket-noted",
+            Self::Rechecked => "rechecked",
+            Self::Switched => "switched",
+            Self::Removed => "removed",
+            Self::Added => "added",
+            Self::Renamed => "renamed",
+            Self::Reloaded => "reloaded",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    pub id: EventId,
+    pub at: Timestamp,
+    /// As [`LogKind::word`]; a line of a newer program may have another.
+    pub kind: String,
+    pub subject: Option<ObjectKey>,
+    /// Of [`LogKind::State`] only.
+    pub change: Option<Change>,
+    pub author: Option<String>,
+    /// The number of the alarm, ticket, comment or downtime.
+    pub record: Option<u64>,
+    /// Plugin output, comment, or what it was.
+    pub text: String,
+    pub long_text: String,
+}
+
+impl LogLine {
+    pub fn kind(&self) -> Option<LogKind> {
+        LogKind::from_word(&self.kind)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub before: AnyState,
+    pub state: AnyState,
+    pub state_type: StateType,
+    pub attempt: u16,
+}
+
+/// A line to write; what it does not have stays empty.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewLine<'a> {
+    pub(super) at: Timestamp,
+    pub(super) kind: LogKind,
+    pub(super) subject: Option<&'a ObjectKey>,
+    pub(super) change: Option<&'a StateChange>,
+    pub(super) author: Option<&'a str>,
+    pub(super) record: Option<u64>,
+    pub(super) text: &'a str,
+    pub(super) long_text: &'a str,
+}
+
+impl<'a> NewLine<'a> {
+    pub(super) fn new(at: Timestamp, kind: LogKind) -> Self {
+        Self { at, kind, subject: None, change: None, author: None, record: None, text: "", long_text: "" }
+    }
+
+    pub(super) fn about(at: Timestamp, kind: LogKind, subject: &'a ObjectKey) -> Self {
+        Self { subject: Some(subject), ..Self::new(at, kind) }
+    }
+
+    pub(super) fn write(self, connection: &Connection) -> rusqlite::Result<()> {
+        let object = self.subject.map(|key| rows::object_id(connection, key)).transpose()?;
+        connection
+            .prepare_cached(
+                "INSERT INTO event (at, kind, object, before, state, state_type, attempt, author, record, text, \
+                 long_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                self.at.as_micros(),
+                self.kind.word(),
+                object,
+                self.change.map(|change| change.before.number()),
+                self.change.map(|change| change.state.number()),
+                self.change.map(|change| change.state_type.number()),
+                self.change.map(|change| change.attempt),
+                self.author,
+                self.record.map(signed),
+                self.text,
+                self.long_text,
+            ])?;
+        Ok(())
+    }
+}
+
+/// Which lines. The newest come first; [`before`](Self::before) turns the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    pub subject: Option<ObjectKey>,
+    /// With a host as subject: its services too.
+    pub with_services: bool,
+    /// Empty: all.
+    pub kinds: Vec<LogKind>,
+    /// Lines older than this one.
+    pub before: Option<EventId>,
+    /// From here (included) to there (excluded).
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    /// In text or author.
+    pub text: Option<String>,
+    pub limit: usize,
+}
+
+pub fn list(connection: &Connection, filter: &LogFilter) -> rusqlite::Result<Vec<LogLine>> {
+    let mut conditions = Conditions::default();
+    if let Some(subject) = &filter.subject {
+        if filter.with_services && subject.service.is_none() {
+            conditions
+                .with("event.object IN (SELECT id FROM object WHERE host = ?)", subject.host.to_string());
+        } else {
+            let Some(object) = rows::find_object(connection, subject)? else { return Ok(Vec::new()) };
+            conditions.with("event.object = ?", object);
+        }
+    }
+    if !filter.kinds.is_empty() {
+        conditions.any_of("kind", filter.kinds.iter().map(|kind| Value::Text(kind.word().to_owned())));
+    }
+    if let Some(before) = filter.before {
+        conditions.with("event.id < ?", signed(before.0));
+    }
+    if let Some(from) = filter.from {
+        conditions.with("at >= ?", from.as_micros());
+    }
+    if let Some(to) = filter.to {
+        conditions.with("at < ?", to.as_micros());
+    }
+    if let Some(text) = &filter.text {
+        conditions.contains(&["text", "author"], text);
+    }
+    // An object's lines come from its own index, whose order is that of time.
+    let order = if filter.subject.is_some() { "at DESC, event.id DESC" } else { "event.id DESC" };
+    conditions.rows(connection, COLUMNS, order, Slice::first(filter.limit), read)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<LogLine> {
+    let subject = rows::maybe_key(row.get(3)?, row.get(4)?);
+    let state: Option<i64> = row.get(6)?;
+    let change = match (&subject, state) {
+        (Some(key), Some(state)) => Some(Change {
+            before: rows::any_state(key, row.get::<_, Option<i64>>(5)?.unwrap_or(0)),
+            state: rows::any_state(key, state),
+            state_type: rows::state_type(row.get::<_, Option<i64>>(7)?.unwrap_or(1)),
+            attempt: row.get::<_, Option<u16>>(8)?.unwrap_or(1),
+        }),
+        (None, _) | (_, None) => None,
+    };
+    Ok(LogLine {
+        id: EventId(row.get(0).map(unsigned)?),
+        at: row.get(1).map(time)?,
+        kind: row.get(2)?,
+        subject,
+        change,
+        author: row.get(9)?,
+        record: row.get::<_, Option<i64>>(10)?.map(unsigned),
+        text: row.get(11)?,
+        long_text: row.get(12)?,
+    })
+}
+
+/// A stretch of time in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// None: nothing is known of that time.
+    pub state: Option<AnyState>,
+    pub state_type: StateType,
+}
+
+/// How an object stood between `from` and `to`, without gaps, oldest first: the ribbon on its page.
+/// At most `limit` changes, the latest; what lies before them is unknown then.
+pub fn ribbon(
+    connection: &Connection,
+    subject: &ObjectKey,
+    from: Timestamp,
+    to: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<Segment>> {
+    let unknown = Segment { from, to, state: None, state_type: StateType::Hard };
+    let Some(object) = rows::find_object(connection, subject)? else { return Ok(vec![unknown]) };
+    let filter = LogFilter {
+        subject: Some(subject.clone()),
+        kinds: vec![LogKind::State],
+        from: Some(from),
+        to: Some(to),
+        limit,
+        ..LogFilter::default()
+    };
+    let mut changes: Vec<(Timestamp, Change)> =
+        list(connection, &filter)?.into_iter().filter_map(|line| Some((line.at, line.change?))).collect();
+    changes.reverse();
+    let is_whole = changes.len() < limit;
+    let first = if is_whole { standing_at(connection, object, subject, from, &changes)? } else { None };
+    let mut segments = vec![Segment {
+        state: first.map(|(state, _)| state),
+        state_type: first.map_or(StateType::Hard, |(_, state_type)| state_type),
+        ..unknown
+    }];
+    for (at, change) in changes {
+        if let Some(last) = segments.last_mut() {
+            last.to = at;
+        }
+        segments.push(Segment { from: at, to, state: Some(change.state), state_type: change.state_type });
+    }
+    segments.retain(|segment| segment.from < segment.to);
+    Ok(segments)
+}
+
+/// The state at `from`: the last change before it, else what the first change after it says was before, else
+/// the standing now of an object that never changed.
+fn standing_at(
+    connection: &Connection,
+    object: i64,
+    subject: &ObjectKey,
+    from: Timestamp,
+    changes: &[(Timestamp, Change)],
+) -> rusqlite::Result<Option<(AnyState, StateType)>> {
+    let read = |row: &Row<'_>| {
+        Ok((rows::any_state(subject, row.get(0)?), row.get(1).map(rows::state_type)?, row.get::<_, i64>(2)?))
+    };
+    let before = connection
+        .prepare_cached(
+            "SELECT state, state_type, at FROM event WHERE object = ?1 AND at < ?2 AND kind = 'state' \
+             ORDER BY at DESC, id DESC LIMIT 1",
+        )?
+        .query_row((object, from.as_micros()), read)
+        .optional()?;
+    if let Some((state, state_type, _)) = before {
+        return Ok(Some((state, state_type)));
+    }
+    // Nothing was logged before: it stood as the next change says, or as it stands now, if it was watched then.
+    let watched_since: Option<i64> = connection
+        .prepare_cached("SELECT min(at) FROM event WHERE object = ?1")?
+        .query_row([object], |row| row.get(0))?;
+    let is_watched = watched_since.is_some_and(|since| since <= from.as_micros());
+    if let Some((_, change)) = changes.first() {
+        return Ok(is_watched.then_some((change.before, StateType::Hard)));
+    }
+    let now = connection
+        .prepare_cached(
+            "SELECT state, state_type, coalesce(last_state_change, last_check) FROM status \
+             WHERE object = ?1 AND has_been_checked = 1 AND coalesce(last_state_change, last_check) <= ?2",
+        )?
+        .query_row((object, from.as_micros()), read)
+        .optional()?;
+    Ok(now.map(|(state, state_type, _)| (state, state_type)))
+}

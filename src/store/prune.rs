@@ -1,0 +1,97 @@
+//! Retention: what is older than its time goes, a little at a time, so that nobody waits for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use vigia_core::model::time::Timestamp;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long records are kept (`config.md` 6, `store.retention`). Tickets stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// State history.
+    pub states: Duration,
+    /// The rest of the event log, and downtimes that are over.
+    pub events: Duration,
+    /// Closed alarms.
+    pub alarms: Duration,
+    pub audit: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { states: 400 * DAY, events: 400 * DAY, alarms: 400 * DAY, audit: 400 * DAY }
+    }
+}
+
+/// Rows deleted before the writer looks at its queues again.
+const AT_ONCE: i64 = 500;
+
+/// Between two looks when nothing was left to do.
+const PAUSE: Duration = Duration::from_secs(600);
+
+pub(super) struct Pruner {
+    retention: Arc<Mutex<Retention>>,
+    last: Option<Instant>,
+    is_behind: bool,
+}
+
+impl Pruner {
+    pub(super) fn new(retention: Arc<Mutex<Retention>>) -> Self {
+        Self { retention, last: None, is_behind: false }
+    }
+
+    /// How long the writer may sleep.
+    pub(super) fn patience(&self) -> Duration {
+        if self.is_behind { Duration::from_millis(50) } else { PAUSE }
+    }
+
+    pub(super) fn run(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        if !self.is_behind && self.last.is_some_and(|last| last.elapsed() < PAUSE) {
+            return Ok(());
+        }
+        self.last = Some(Instant::now());
+        let retention = *self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_behind = prune(connection, retention, now)?;
+        Ok(())
+    }
+}
+
+/// Deletes some of what is too old, and says whether there is more.
+fn prune(connection: &Connection, retention: Retention, now: Timestamp) -> rusqlite::Result<bool> {
+    let steps = [
+        (
+            "DELETE FROM event WHERE id IN \
+             (SELECT id FROM event WHERE at < ?1 AND kind = 'state' LIMIT ?2)",
+            retention.states,
+        ),
+        (
+            "DELETE FROM event WHERE id IN \
+             (SELECT id FROM event WHERE at < ?1 AND kind <> 'state' LIMIT ?2)",
+            retention.events,
+        ),
+        (
+            "DELETE FROM downtime WHERE id IN \
+             (SELECT id FROM downtime WHERE ended < ?1 LIMIT ?2)",
+            retention.events,
+        ),
+        (
+            "DELETE FROM alarm WHERE id IN \
+             (SELECT id FROM alarm WHERE is_open = 0 AND last < ?1 AND closed < ?1 LIMIT ?2)",
+            retention.alarms,
+        ),
+        (
+            "DELETE FROM audit WHERE id IN \
+             (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)",
+            retention.audit,
+        ),
+    ];
+    let mut is_behind = false;
+    for (sql, kept) in steps {
+        let deleted = connection.prepare_cached(sql)?.execute((now.before(kept).as_micros(), AT_ONCE))?;
+        is_behind |= i64::try_from(deleted).unwrap_or(i64::MAX) == AT_ONCE;
+    }
+    Ok(is_behind)
+}
