@@ -75,11 +75,7 @@ impl Certificate {
 impl Chain {
     pub fn read(sent: Option<&StackRef<X509>>, path: Option<&StackRef<X509>>, faults: Vec<Fault>) -> Self {
         let read = |stack: Option<&StackRef<X509>>| -> Vec<Certificate> {
-            stack
-                .map(|stack| {
-                    stack.iter().take(32).map(|certificate| Certificate::read(certificate)).collect()
-                })
-                .unwrap_or_default()
+            stack.map(|stack| stack.iter().take(32).map(Certificate::read).collect()).unwrap_or_default()
         };
         let now = Asn1Time::days_from_now(0).map(|now| seconds(&now)).unwrap_or_default();
         Self { sent: read(sent), path: read(path), faults, now }

@@ -55,8 +55,11 @@ pub struct Extra {
     pub value: &'static str,
     pub help: &'static str,
     /// Option paths (`tls.warn`) and what they are set to; the error is shown as it stands.
-    pub apply: fn(&str) -> Result<Vec<(&'static str, String)>, String>,
+    pub apply: fn(&str) -> Result<Settings, String>,
 }
+
+/// Option paths and the texts they are set to.
+pub type Settings = Vec<(&'static str, String)>;
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

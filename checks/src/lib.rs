@@ -4,6 +4,7 @@
 //! or as a plugin on a command line ([`cli::plugin_main`]).
 
 pub mod cert;
+pub mod cli;
 
 mod kind;
 pub mod net;
@@ -19,7 +20,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use vigia_core::model::check::BuiltInCheck;
 
-pub use kind::{BuiltIn, Call, Decoded, Extra, Kind, Phase, Probe, Shared, Short, Target};
+pub use kind::{BuiltIn, Call, Decoded, Extra, Kind, Phase, Probe, Settings, Shared, Short, Target};
 pub use outcome::{Outcome, judge_time, one_line, push_seconds, quoted_bytes};
 pub use resolve::{IpFamily, Resolver};
 

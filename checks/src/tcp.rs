@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use vigia_core::model::state::{Condition as _, State};
 
-use crate::kind::{Call, Extra, Kind, Probe, Short};
+use crate::kind::{Call, Extra, Kind, Probe, Settings, Short};
 use crate::net::{self, Connection, Endpoint, Failure, Trouble};
 use crate::options::{Choice, Given, Opt, Reader, Texts, Threshold};
 use crate::outcome::{Outcome, judge_time, push_seconds, quoted_bytes};
@@ -98,10 +98,10 @@ fn state_word(text: &str) -> Result<&'static str, String> {
 }
 
 /// `30,14` as monitoring-plugins mean it: fewer days than the first warn, than the second alarm.
-pub(crate) fn certificate_days(text: &str) -> Result<Vec<(&'static str, String)>, String> {
+pub(crate) fn certificate_days(text: &str) -> Result<Settings, String> {
     let (warn, crit) = text.split_once(',').unwrap_or((text, "0"));
     for days in [warn, crit] {
-        days.parse::<u32>().map_err(|_| format!("days are a whole number, not `{days}`"))?;
+        days.parse::<u32>().map_err(|_no_number| format!("days are a whole number, not `{days}`"))?;
     }
     Ok(vec![("tls.mode", "on".to_owned()), ("tls.warn", warn.to_owned()), ("tls.crit", crit.to_owned())])
 }

@@ -44,10 +44,10 @@ pub enum Shape {
     Age,
     /// One of these words.
     Choice(fn() -> Vec<&'static str>),
-    List(&'static Shape),
-    MapOf(&'static Shape),
+    List(&'static Self),
+    MapOf(&'static Self),
     Map(&'static [Opt]),
-    OneOf(&'static [Shape]),
+    OneOf(&'static [Self]),
 }
 
 /// One declared option.

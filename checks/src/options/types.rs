@@ -46,7 +46,7 @@ impl OptionType for u16 {
 
 /// A count.
 impl OptionType for u32 {
-    const SHAPE: Shape = Shape::Number(0, u32::MAX as u64);
+    const SHAPE: Shape = Shape::Number(0, 4_294_967_295);
 
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         number(value, reader, 0, u64::from(Self::MAX)).and_then(|number| Self::try_from(number).ok())
