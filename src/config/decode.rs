@@ -255,7 +255,7 @@ impl Decoder {
         };
         let text = self.text(&entry.value, &entry.key.text)?.to_owned();
         match &*entry.key.text {
-            "file" => Some(Secret::File(text.into())),
+            "file" => Some(Secret::File(text)),
             "env" => Some(Secret::Env(text)),
             "credential" => Some(Secret::Credential(text)),
             other => {

@@ -1,6 +1,7 @@
 //! YAML to inventory: files, tree with places, definitions as written, merged, resolved, and every problem.
 
 pub mod decode;
+pub mod files;
 pub mod keys;
 pub mod place;
 pub mod problem;

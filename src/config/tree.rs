@@ -170,7 +170,7 @@ pub fn parse<'s>(
     limits: &Limits,
     problems: &mut Vec<Problem>,
 ) -> Option<Map<'s>> {
-    if let Err(problem) = syntax::check_characters(source, file) {
+    if let Some(problem) = syntax::check_characters(source, file) {
         problems.push(problem);
         return None;
     }

@@ -78,6 +78,40 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// What stands at a path, links followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Folder,
+    /// A pipe, a device, a socket, or a link that leads nowhere.
+    Other,
+}
+
+/// `None`: nothing is there, not even a link.
+pub fn kind(path: &Path) -> Option<Kind> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Some(Kind::File),
+        Ok(found) if found.is_dir() => Some(Kind::Folder),
+        Ok(_) => Some(Kind::Other),
+        Err(_) => fs::symlink_metadata(path).ok().map(|_| Kind::Other),
+    }
+}
+
+/// The paths in a folder with what stands there, in byte order.
+pub fn list(dir: &Path) -> Result<Vec<(PathBuf, Kind)>, FileError> {
+    let wrong = FileError::on("list", dir);
+    let paths: io::Result<Vec<PathBuf>> =
+        fs::read_dir(dir).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    let mut paths = paths.map_err(wrong)?;
+    paths.sort();
+    Ok(paths.into_iter().filter_map(|path| kind(&path).map(|kind| (path, kind))).collect())
+}
+
+/// Two paths with equal answers lead to the same file, whatever links are on the way.
+pub fn canonical(path: &Path) -> Option<PathBuf> {
+    fs::canonicalize(path).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,9 @@ use crate::config::place::{FileId, Place, Source};
 use crate::config::problem::{Problem, plain};
 
 /// A file that is no text is refused before the parser sees it.
-pub(super) fn check_characters(source: &Source, file: FileId) -> Result<(), Problem> {
+pub(super) fn check_characters(source: &Source, file: FileId) -> Option<Problem> {
     let unwanted = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7f;
-    let Some(offset) = source.text.bytes().position(unwanted) else { return Ok(()) };
+    let offset = source.text.bytes().position(unwanted)?;
     let before = source.text.get(..offset).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -18,7 +18,7 @@ pub(super) fn check_characters(source: &Source, file: FileId) -> Result<(), Prob
         0 => "a NUL byte: this is not a text file".to_owned(),
         _ => format!("a control character (byte 0x{byte:02x}) that has no place in a configuration"),
     };
-    Err(Problem::error(at, message).hint("delete it, or write it as an escape inside double quotes"))
+    Some(Problem::error(at, message).hint("delete it, or write it as an escape inside double quotes"))
 }
 
 pub(super) fn place(span: &Span, source: &Source, file: FileId) -> Place {

@@ -18,7 +18,7 @@ fn read(yaml: &str) -> String {
         show_map(&map, &mut out);
         out
     });
-    format!("{shown}\n{}", text(&report(problems, &sources)))
+    format!("{shown}\n{}", text(&report(problems, &sources))).trim().to_owned()
 }
 
 fn show(node: &Node<'_>, out: &mut String) {
@@ -52,16 +52,12 @@ fn show_map(map: &Map<'_>, out: &mut String) {
 
 #[test]
 fn scalars_keep_their_spelling() {
-    assert_snapshot!(read("a: no\nb: 1.10\nc: 007\nd: 22:30\ne: \"x\\ty\"\nf: ~\ng: null\nh:\ni: NO # c\nj: ''\n"), @r#"
-    {a@1:1=no b@2:1=1.10 c@3:1=007 d@4:1=22:30 e@5:1="x\ty" f@6:1=null g@7:1=null h@8:1=nothing i@9:1=NO j@10:1="" }
-    "#);
+    assert_snapshot!(read("a: no\nb: 1.10\nc: 007\nd: 22:30\ne: \"x\\ty\"\nf: ~\ng: null\nh:\ni: NO # c\nj: ''\n"), @r#"{a@1:1=no b@2:1=1.10 c@3:1=007 d@4:1=22:30 e@5:1="x\ty" f@6:1=null g@7:1=null h@8:1=nothing i@9:1=NO j@10:1="" }"#);
 }
 
 #[test]
 fn anchors_and_merge_keys_work_inside_one_file() {
-    assert_snapshot!(read("base: &b {x: 1, y: [2]}\nc: {<<: *b, y: 3}\nd: *b\ne: {<<: [*b, {z: 4}]}\n"), @r"
-    {base@1:1={x@1:11=1 y@1:17=[2 ] } c@2:1={y@2:13=3 x@1:11=1 } d@3:1={x@1:11=1 y@1:17=[2 ] } e@4:1={x@1:11=1 y@1:17=[2 ] z@4:15=4 } }
-    ");
+    assert_snapshot!(read("base: &b {x: 1, y: [2]}\nc: {<<: *b, y: 3}\nd: *b\ne: {<<: [*b, {z: 4}]}\n"), @r"{base@1:1={x@1:11=1 y@1:17=[2 ] } c@2:1={y@2:13=3 x@1:11=1 } d@3:1={x@1:11=1 y@1:17=[2 ] } e@4:1={x@1:11=1 y@1:17=[2 ] z@4:15=4 } }");
 }
 
 #[test]
@@ -113,11 +109,10 @@ fn a_tag_is_a_text_that_wanted_quotes() {
         2 | b: !!int 3
           |    ^^^^^
        hint: leave the tag away
-    t.yaml:3:4: text that begins with `!` needs quotes
+    t.yaml:3:4: tags such as `!x` are not used: a value is read as what its key wants
         3 | c: !x {d: 1}
-          |    ^^^^
-       hint: write
-             c: "!x {"d: 1}
+          |    ^^
+       hint: leave the tag away
     "#);
 }
 
@@ -144,7 +139,7 @@ fn text_with_a_special_beginning_is_shown_in_quotes() {
     t.yaml:1:4: text that begins with `&` needs quotes
         1 | a: &web
           |    ^^^^
-       hint: text that begins with `&` needs quotes; write
+       hint: write
              a: "&web"
     "#);
     assert_snapshot!(read("a: @daily # x\n"), @r#"
@@ -155,7 +150,7 @@ fn text_with_a_special_beginning_is_shown_in_quotes() {
              a: "@daily" # x
     "#);
     assert_snapshot!(read("a: [`date`, b]\n"), @r#"
-    t.yaml:1:5: text that begins with ``` needs quotes
+    t.yaml:1:5: text that begins with a backtick needs quotes
         1 | a: [`date`, b]
           |     ^^^^^^
        hint: write
@@ -218,9 +213,10 @@ fn a_tab_has_its_own_message() {
 #[test]
 fn what_is_not_closed_is_named() {
     assert_snapshot!(read("a: [1, 2\nb: 3\n"), @r"
-    t.yaml:2:2: a second `: ` on this line; text that holds one needs quotes
+    t.yaml:2:2: a `:` inside `[…]`
         2 | b: 3
           |  ^
+       hint: is the `[` above never closed? text with a `:` in it may need quotes
     ");
     assert_snapshot!(read("a: {b: 1\n"), @r"
     t.yaml:1:4: a `{` is never closed
@@ -255,9 +251,10 @@ fn indentation_that_fits_nothing_is_named() {
        hint: is a `:` missing, or does the line begin further left or right than its neighbours?
     ");
     assert_snapshot!(read("a: 1\n  b: 2\n"), @r"
-    t.yaml:2:4: a second `: ` on this line; text that holds one needs quotes
+    t.yaml:2:4: this line does not fit the indentation of those above
         2 |   b: 2
           |    ^
+       hint: is a `:` missing, or does the line begin further left or right than its neighbours?
     ");
 }
 
@@ -273,16 +270,14 @@ fn a_second_document_is_an_error() {
 
 #[test]
 fn a_byte_order_mark_is_skipped() {
-    assert_snapshot!(read("\u{feff}a: 1\n"), @r"
-    {a@1:1=1 }
-    ");
+    assert_snapshot!(read("\u{feff}a: 1\n"), @r"{a@1:1=1 }");
 }
 
 #[test]
 fn an_empty_file_is_an_empty_map() {
-    assert_eq!(read(""), "{}\n");
-    assert_eq!(read("# nothing yet\n"), "{}\n");
-    assert_eq!(read("---\n"), "{}\n");
+    assert_eq!(read(""), "{}");
+    assert_eq!(read("# nothing yet\n"), "{}");
+    assert_eq!(read("---\n"), "{}");
 }
 
 #[test]
@@ -357,7 +352,7 @@ fn deep_nesting_is_refused() {
     for (open, close) in [("[", "]"), ("{a: ", "}")] {
         let yaml = format!("a: {}x{}\n", open.repeat(5000), close.repeat(5000));
         let shown = read(&yaml);
-        assert!(shown.contains("lists and maps inside each other"), "{}", &shown[shown.len() - 300..]);
+        assert!(shown.contains("lists and maps inside each other"), "{shown}");
     }
     let block: String = (0..300).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     assert!(read(&block).contains("lists and maps inside each other"));
