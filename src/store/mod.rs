@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod status;
 pub mod tickets;
+pub mod users;
 mod writer;
 
 use std::path::{Path, PathBuf};
