@@ -3,6 +3,7 @@
 //! A subcommand is an `Args` struct with a function `run(&self, &Common, &mut Console) -> Answer` in its own
 //! file, and one line in [`Command`] and one in [`Command::run`] here.
 
+mod check;
 mod console;
 mod docs;
 
@@ -67,6 +68,7 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(check::Check),
     Completions(docs::Completions),
     Man(docs::Man),
 }
@@ -74,6 +76,7 @@ pub(crate) enum Command {
 impl Command {
     fn run(&self, _common: &Common, console: &mut Console) -> Answer {
         match self {
+            Self::Check(args) => args.run(console),
             Self::Completions(args) => args.run(console),
             Self::Man(args) => args.run(console),
         }
@@ -82,6 +85,7 @@ impl Command {
 
 const EXAMPLES: &str = "\
 Examples:
+  vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia
   vigia man --dir /usr/local/share/man/man1";
 
@@ -98,15 +102,20 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 
 /// Runs the command line `args` and prints on `console`.
 pub fn run(args: Vec<OsString>, console: &mut Console) -> Exit {
+    let answer = match args.split_first().and_then(|(program, rest)| Some((check::of_link(program)?, rest))) {
+        Some((kind, rest)) => check::as_link(kind, rest, console),
+        None => as_vigia(args, console),
+    };
+    answer.unwrap_or_else(|failure| console.fail(&failure))
+}
+
+fn as_vigia(args: Vec<OsString>, console: &mut Console) -> Answer {
     let cli = match Cli::command().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found))
     {
         Ok(cli) => cli,
-        Err(error) => return console.usage(&error),
+        Err(error) => return Ok(console.usage(&error)),
     };
-    match cli.command.run(&cli.common, console) {
-        Ok(exit) => exit,
-        Err(failure) => console.fail(&failure),
-    }
+    cli.command.run(&cli.common, console)
 }
 
 #[cfg(test)]

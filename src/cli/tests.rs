@@ -71,3 +71,28 @@ fn completions_and_man_pages_come_from_the_same_declarations() {
     assert_eq!(exit, Exit::DONE);
     assert!(out.contains("The configuration: a file"), "{out}");
 }
+
+#[test]
+fn a_check_answers_as_a_plugin_also_through_a_link() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = port.local_addr().unwrap().port().to_string();
+    let (exit, out, _) = vigia(&["check", "tcp", "-H", "127.0.0.1", "-p", &number]);
+    assert_eq!(exit, Exit::plugin(0), "{out}");
+    assert!(out.starts_with("TCP OK - "), "{out}");
+
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let mut console = Console::of(Box::new(out.clone()), Box::new(err));
+    let args = ["/usr/lib/nagios/plugins/check_tcp", "-H", "127.0.0.1", "-p", &number];
+    assert_eq!(run(args.map(Into::into).to_vec(), &mut console), Exit::plugin(0));
+    assert!(out.text().starts_with("TCP OK - "), "{}", out.text());
+}
+
+#[test]
+fn wrong_usage_of_a_check_is_unknown_and_never_critical() {
+    for args in [&["check", "no-such-kind"][..], &["check", "tcp", "--no-such-flag"], &["check", "tcp"]] {
+        assert_eq!(vigia(args).0, Exit::plugin(3), "{args:?}");
+    }
+    let (exit, out, _) = vigia(&["check", "--help"]);
+    assert_eq!(exit, Exit::DONE);
+    assert!(out.contains("  tcp "), "{out}");
+}

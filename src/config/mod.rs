@@ -5,4 +5,5 @@ pub mod files;
 pub mod keys;
 pub mod place;
 pub mod problem;
+pub mod secret;
 pub mod tree;
