@@ -2,5 +2,6 @@
 
 pub mod browser;
 pub mod chain;
+pub mod daemon;
 pub mod servers;
 pub mod sources;
