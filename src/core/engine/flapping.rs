@@ -13,12 +13,12 @@ const MASK: u64 = (1 << (2 * ENTRIES)) - 1;
 const LOWEST_BITS: u64 = 0x5555_5555_5555_5555 & ((1 << (2 * CHANGES)) - 1);
 
 /// Puts a state number (two bits) in front of a history.
-pub fn record(history: u64, state: u8) -> u64 {
+pub(super) fn record(history: u64, state: u8) -> u64 {
     ((history << 2) | u64::from(state & 0b11)) & MASK
 }
 
 /// How much of the history is change, weighted 1.25 for the newest and 0.75 for the oldest.
-pub fn percent(history: u64) -> f32 {
+pub(super) fn percent(history: u64) -> f32 {
     let difference = history ^ (history >> 2);
     let mut changed = (difference | (difference >> 1)) & LOWEST_BITS;
     let mut sum = 0.0;
@@ -33,7 +33,7 @@ pub fn percent(history: u64) -> f32 {
 }
 
 /// Whether it flaps now; equality counts at both ends, between them nothing changes.
-pub fn is_flapping(was: bool, percent: f32, policy: &FlapPolicy) -> bool {
+pub(super) fn is_flapping(was: bool, percent: f32, policy: &FlapPolicy) -> bool {
     if percent >= policy.high {
         true
     } else if percent <= policy.low {

@@ -127,7 +127,8 @@ impl Periods<'_> {
         }
         for other in &period.exclude {
             // Its zone may be another: a day on either side covers every difference.
-            for day in [date.checked_sub(1.day()), Ok(date), date.checked_add(1.day())].into_iter().flatten() {
+            for day in [date.checked_sub(1.day()), Ok(date), date.checked_add(1.day())].into_iter().flatten()
+            {
                 self.marks(*other, day, depth - 1, marks);
             }
         }

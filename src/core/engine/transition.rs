@@ -114,8 +114,7 @@ mod tests {
                 'c' => State::Critical,
                 _ => State::Unknown,
             };
-            let step =
-                advance(at, state, Facts { host_is_bad: letter.is_ascii_uppercase(), ..facts(max) });
+            let step = advance(at, state, Facts { host_is_bad: letter.is_ascii_uppercase(), ..facts(max) });
             writeln!(text, "{letter}: {} | {}, {:?}", step.standing, step.told, step.transition).unwrap();
             at = step.standing;
         }

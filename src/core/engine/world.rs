@@ -27,9 +27,9 @@ pub struct World {
 pub struct Records {
     pub comments: Arc<BTreeMap<CommentId, Arc<Comment>>>,
     pub downtimes: Arc<BTreeMap<DowntimeId, Arc<Downtime>>>,
-    /// Open ones; a closed alarm lives in the store alone.
+    /// Open ones, and those that a person closed while the problem stands; others live in the store alone.
     pub alarms: Arc<BTreeMap<AlarmId, Arc<Alarm>>>,
-    /// Open ones, and closed ones inside their reopen window.
+    /// All that the store gave back, and all since.
     pub tickets: Arc<BTreeMap<TicketId, Arc<TicketHead>>>,
     /// The next number of each counter; kept over restarts.
     pub next: NextIds,
@@ -58,9 +58,9 @@ pub struct Restored {
     pub comments: Vec<Comment>,
     /// Not ended yet.
     pub downtimes: Vec<Downtime>,
-    /// Open ones.
+    /// Open ones, and closed ones whose problem is still that of their subject.
     pub alarms: Vec<Alarm>,
-    /// All that are open, and closed ones; the engine drops those past their reopen window.
+    /// All that are open, and closed ones that a person or a problem may still reopen.
     pub tickets: Vec<TicketHead>,
     pub next: NextIds,
 }

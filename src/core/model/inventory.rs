@@ -91,6 +91,17 @@ impl Inventory {
         }
     }
 
+    /// As [`Self::find`], also by names that hosts and services had before (`was`).
+    pub fn find_also_renamed(&self, key: &ObjectKey) -> Option<Checkable> {
+        let host = self.host_id(&key.host).or_else(|| self.renamed_host_id(&key.host))?;
+        let Some(name) = &key.service else { return Some(Checkable::Host(host)) };
+        let renamed = || {
+            let services = self.host(host).services.iter().copied();
+            services.into_iter().find(|id| self.service(*id).was.contains(name))
+        };
+        self.service_id(host, name).or_else(renamed).map(Checkable::Service)
+    }
+
     pub fn key(&self, object: Checkable) -> ObjectKey {
         match object {
             Checkable::Host(id) => ObjectKey { host: self.host(id).name.clone(), service: None },

@@ -1,0 +1,488 @@
+//! A new inventory with the statuses we already have: at the start from the store, at a reload from the world.
+//! Unchanged and edited objects keep everything, renamed ones too (`was`); what is gone ends properly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::agenda::{Agenda, Slot};
+use super::member::{Definition, Member};
+use super::table::Table;
+use super::timers::{Timer, Timers};
+use super::world::{NextIds, Records, Restored, World};
+use super::{Engine, Index, tell};
+use crate::model::alarm::AlarmStatus;
+use crate::model::check::{CheckMethod, Output};
+use crate::model::event::{DowntimeEnd, Event, What};
+use crate::model::id::{Checkable, Name, ObjectKey};
+use crate::model::inventory::{Inventory, SharedInventory};
+use crate::model::policy::{Freshness, Own};
+use crate::model::state::{Condition, StateType};
+use crate::model::status::{HostStatus, ServiceStatus, Status};
+use crate::model::time::Timestamp;
+
+/// Where statuses come from. Each is given out once; what is left over is gone.
+trait Past {
+    fn host(&mut self, name: &Name) -> Option<Kept<HostStatus>>;
+    fn service(&mut self, host: &Name, name: &Name) -> Option<Kept<ServiceStatus>>;
+    fn rest(self) -> Vec<ObjectKey>;
+}
+
+struct Kept<T> {
+    status: T,
+    slot: Slot,
+    /// `max_check_attempts` and fingerprint of the old definition, where it is known.
+    before: Option<(u16, u64)>,
+}
+
+/// Statuses in the order of the new inventory.
+#[derive(Default)]
+struct Carried {
+    hosts: Vec<HostStatus>,
+    host_slots: Vec<Slot>,
+    services: Vec<ServiceStatus>,
+    service_slots: Vec<Slot>,
+    renamed: BTreeMap<ObjectKey, ObjectKey>,
+    added: Vec<ObjectKey>,
+    gone: Vec<ObjectKey>,
+    changed: usize,
+}
+
+impl Engine {
+    pub(super) fn restore(inventory: SharedInventory, restored: Restored, now: Timestamp) -> Self {
+        let records = Records {
+            comments: Arc::new(restored.comments.into_iter().map(|c| (c.id, Arc::new(c))).collect()),
+            downtimes: Arc::new(restored.downtimes.into_iter().map(|d| (d.id, Arc::new(d))).collect()),
+            alarms: Arc::new(restored.alarms.into_iter().map(|a| (a.id, Arc::new(a))).collect()),
+            tickets: Arc::new(restored.tickets.into_iter().map(|t| (t.id, Arc::new(t))).collect()),
+            next: restored.next,
+        };
+        let mut engine = Self {
+            world: World { records, ..World::default() },
+            agenda: Agenda::default(),
+            timers: Timers::default(),
+            index: Index::default(),
+            generation: 0,
+            started: now,
+            seen: now,
+            silent: HashMap::default(),
+            waiting: Vec::new(),
+        };
+        let past = Memory {
+            hosts: restored.hosts.into_iter().map(|(key, status)| (key.host, status)).collect(),
+            services: restored.services.into_iter().collect(),
+        };
+        let carried = carry(past, &inventory);
+        let mut events = Vec::new();
+        engine.settle(inventory, carried, now, &mut events);
+        // Objects without a past are simply new when everything is.
+        events.retain(|event| !matches!(event.what, What::ObjectAdded { .. }));
+        engine.waiting = events;
+        engine
+    }
+
+    pub(super) fn reload(&mut self, inventory: SharedInventory, now: Timestamp, events: &mut Vec<Event>) {
+        let old = Arc::clone(&self.world.inventory);
+        let past = Running {
+            hosts_left: vec![true; old.hosts.len()],
+            services_left: vec![true; old.services.len()],
+            old: &old,
+            world: &self.world,
+            agenda: &self.agenda,
+        };
+        let carried = carry(past, &inventory);
+        self.generation = self.generation.wrapping_add(1);
+        let told = What::Reloaded {
+            hosts: inventory.hosts.len(),
+            services: inventory.services.len(),
+            added: carried.added.len(),
+            changed: carried.changed,
+            removed: carried.gone.len(),
+        };
+        let silent = std::mem::take(&mut self.silent);
+        let silent = silent.into_iter().map(|(object, since)| (old.key(object), since)).collect::<Vec<_>>();
+        self.settle(inventory, carried, now, events);
+        self.silent = silent
+            .into_iter()
+            .filter_map(|(key, since)| Some((self.world.inventory.find_also_renamed(&key)?, since)))
+            .collect();
+        tell(events, now, told);
+    }
+
+    /// Puts the carried statuses in place, then derives from them all that can be derived.
+    fn settle(
+        &mut self,
+        inventory: SharedInventory,
+        carried: Carried,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        self.world.hosts = carried.hosts.into_iter().collect::<Table<_>>();
+        self.world.services = carried.services.into_iter().collect::<Table<_>>();
+        self.world.inventory = inventory;
+        self.agenda = Agenda::new(carried.host_slots, carried.service_slots);
+        self.timers = Timers::default();
+        for (from, to) in carried.renamed {
+            self.rename_records(&from, &to);
+            tell(events, now, What::ObjectRenamed { from, to });
+        }
+        self.fix_alarms(now, events);
+        self.reindex();
+        for subject in carried.gone {
+            self.retire(&subject, now, events);
+            tell(events, now, What::ObjectRemoved { subject });
+        }
+        for subject in carried.added {
+            tell(events, now, What::ObjectAdded { subject });
+        }
+        self.settle_objects(now, events);
+        self.plan_all(now);
+        self.world.totals = self.world.recount();
+    }
+
+    fn settle_objects(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        let inventory = Arc::clone(&self.world.inventory);
+        let hosts = inventory.host_ids().map(Checkable::Host);
+        for object in hosts.chain(inventory.service_ids().map(Checkable::Service)) {
+            let definition = Definition::of(&inventory, object);
+            self.keep_plan_in_bounds(object, &definition, now);
+            self.plan_anew_if_off(object);
+            let seen = self.world.glance(object);
+            if definition.policy.freshness != Freshness::Off {
+                self.set_freshness_timer(object);
+            }
+            if seen.is_flapping {
+                self.flap_detection_may_be_off(object, now, events);
+            }
+            if seen.is_acknowledged {
+                self.set_acknowledgement_timer(object);
+            }
+            if seen.is_problem {
+                self.wake_rules(object, now);
+            }
+            if matches!(definition.check.method, CheckMethod::AssumedUp) {
+                self.assume_up(object, now);
+            }
+        }
+        let downtimes: Vec<_> = self.world.records.downtimes.values().cloned().collect();
+        for downtime in downtimes {
+            self.set_downtime_timers(&downtime, now);
+        }
+        let tickets: Vec<_> = self.world.records.tickets.values().cloned().collect();
+        for head in tickets {
+            self.set_ticket_timers(&head);
+        }
+    }
+
+    /// A next check stays where it is, unless the interval became so short that it would come too late.
+    fn keep_plan_in_bounds(&mut self, object: Checkable, definition: &Definition<'_>, now: Timestamp) {
+        let slot = *self.agenda.slot(object);
+        let policy = definition.policy;
+        let interval = policy.check_interval.max(policy.retry_interval);
+        if let Some(due) = slot.due
+            && due > now.after(interval)
+        {
+            let own = self.own_time(object, policy.check_interval.max(Duration::from_secs(1)), now);
+            let own = self.fit_in_period(object, definition, own);
+            if own < due {
+                self.agenda.plan(object, Some(own));
+            }
+        }
+    }
+
+    fn plan_anew_if_off(&mut self, object: Checkable) {
+        if !self.may_be_checked(object) && !self.agenda.slot(object).is_forced {
+            self.agenda.plan(object, None);
+        }
+        self.show_plan(object);
+    }
+
+    fn set_acknowledgement_timer(&mut self, object: Checkable) {
+        let acknowledgement = match object {
+            Checkable::Host(id) => &self.world.host(id).acknowledgement,
+            Checkable::Service(id) => &self.world.service(id).acknowledgement,
+        };
+        if let Some(at) = acknowledgement.as_ref().and_then(|ack| ack.expires) {
+            self.timers.set(at, Timer::AcknowledgementExpiry(object));
+        }
+    }
+
+    /// `check: off`: nobody looks, and it counts as UP.
+    fn assume_up(&mut self, object: Checkable, now: Timestamp) {
+        let Checkable::Host(id) = object else { return };
+        let status = self.world.host(id);
+        if !self.world.inventory.host(id).is_monitored || status.has_been_checked {
+            return;
+        }
+        let status = id.status_mut(&mut self.world);
+        status.has_been_checked = true;
+        status.last_check = Some(now);
+        status.output = Output::line("not checked, taken as UP");
+    }
+
+    /// Alarms whose problem ended while nobody looked close; those of objects that are gone close with them.
+    fn fix_alarms(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        let over = |alarm: &crate::model::alarm::Alarm| {
+            let object = self.world.inventory.find(&alarm.subject);
+            object.is_none_or(|object| self.problem_of(object) != Some(alarm.problem))
+        };
+        let alarms = self.world.records.alarms.values();
+        let over: Vec<_> = alarms.filter(|alarm| over(alarm)).map(|alarm| alarm.id).collect();
+        for id in over {
+            self.drop_alarm(id, now, events);
+        }
+    }
+
+    fn reindex(&mut self) {
+        let told = std::mem::take(&mut self.index.told);
+        self.index = Index { told, ..Index::default() };
+        let World { inventory, records, .. } = &self.world;
+        for alarm in records.alarms.values() {
+            if let Some(object) = inventory.find(&alarm.subject) {
+                self.index.alarms.insert(object, alarm.id);
+            }
+        }
+        // In the order of their numbers: the latest stays.
+        for head in records.tickets.values().filter(|head| head.problem.is_some()) {
+            if let Some(subject) = &head.subject {
+                self.index.tickets.insert(subject.clone(), head.id);
+            }
+        }
+        let mut depths: HashMap<Checkable, u16, RandomState> = HashMap::default();
+        for downtime in records.downtimes.values() {
+            if let Some(object) = inventory.find(&downtime.subject) {
+                self.index.downtimes.entry(object).or_default().push(downtime.id);
+                *depths.entry(object).or_default() += u16::from(downtime.is_in_effect());
+            }
+        }
+        for object in self.every_object() {
+            let depth = depths.get(&object).copied().unwrap_or(0);
+            match object {
+                Checkable::Host(id) if self.world.host(id).downtime_depth != depth => {
+                    id.status_mut(&mut self.world).downtime_depth = depth;
+                }
+                Checkable::Service(id) if self.world.service(id).downtime_depth != depth => {
+                    id.status_mut(&mut self.world).downtime_depth = depth;
+                }
+                Checkable::Host(_) | Checkable::Service(_) => {}
+            }
+        }
+    }
+
+    fn every_object(&self) -> impl Iterator<Item = Checkable> + use<> {
+        let inventory = &self.world.inventory;
+        inventory.host_ids().map(Checkable::Host).chain(inventory.service_ids().map(Checkable::Service))
+    }
+
+    /// Records of an object that the configuration no longer has.
+    fn retire(&mut self, subject: &ObjectKey, now: Timestamp, events: &mut Vec<Event>) {
+        let records = &self.world.records;
+        let comments = records.comments.values().filter(|comment| comment.subject == *subject);
+        let comments: Vec<_> = comments.map(|comment| comment.id).collect();
+        let downtimes = records.downtimes.values().filter(|downtime| downtime.subject == *subject);
+        let downtimes: Vec<_> = downtimes.map(|downtime| downtime.id).collect();
+        for id in comments {
+            // It was there a moment ago.
+            let _deleted = self.delete_comment(id, now, events);
+        }
+        for id in downtimes {
+            self.end_downtime(id, DowntimeEnd::Cancelled, now, events);
+        }
+        self.note_removal(subject, now, events);
+    }
+
+    fn rename_records(&mut self, from: &ObjectKey, to: &ObjectKey) {
+        let records = &mut self.world.records;
+        let is_named = |subject: &ObjectKey| subject == from;
+        for comment in Arc::make_mut(&mut records.comments).values_mut().filter(|c| is_named(&c.subject)) {
+            Arc::make_mut(comment).subject = to.clone();
+        }
+        for downtime in Arc::make_mut(&mut records.downtimes).values_mut().filter(|d| is_named(&d.subject)) {
+            Arc::make_mut(downtime).subject = to.clone();
+        }
+        for alarm in Arc::make_mut(&mut records.alarms).values_mut() {
+            if is_named(&alarm.subject) {
+                Arc::make_mut(alarm).subject = to.clone();
+            }
+            if alarm.root.as_ref() == Some(from) {
+                Arc::make_mut(alarm).root = Some(to.clone());
+            }
+        }
+        for head in Arc::make_mut(&mut records.tickets).values_mut() {
+            if head.subject.as_ref().is_some_and(is_named) {
+                Arc::make_mut(head).subject = Some(to.clone());
+            }
+        }
+    }
+
+    /// What a store would give back: for tests of restarts, and for `vigia simulate`.
+    pub fn to_restored(&self) -> Restored {
+        let World { inventory, hosts, services, records, .. } = &self.world;
+        let key = |object| inventory.key(object);
+        let host_keys = inventory.host_ids().map(|id| key(Checkable::Host(id)));
+        let service_keys = inventory.service_ids().map(|id| key(Checkable::Service(id)));
+        Restored {
+            hosts: host_keys.zip(hosts.iter().cloned()).collect(),
+            services: service_keys.zip(services.iter().cloned()).collect(),
+            comments: records.comments.values().map(|comment| (**comment).clone()).collect(),
+            downtimes: records.downtimes.values().map(|downtime| (**downtime).clone()).collect(),
+            alarms: records.alarms.values().map(|alarm| (**alarm).clone()).collect(),
+            tickets: records.tickets.values().map(|head| (**head).clone()).collect(),
+            next: NextIds { ..records.next },
+        }
+    }
+
+    /// Alarms that are open, by what they are about.
+    pub fn open_alarms(&self) -> impl Iterator<Item = &ObjectKey> {
+        let open = |alarm: &&Arc<crate::model::alarm::Alarm>| alarm.status == AlarmStatus::Open;
+        self.world.records.alarms.values().filter(open).map(|alarm| &alarm.subject)
+    }
+}
+
+fn carry(mut past: impl Past, inventory: &Inventory) -> Carried {
+    let mut carried = Carried::default();
+    for (at, host) in inventory.hosts.iter().enumerate() {
+        let id = crate::model::id::HostId(u32::try_from(at).expect("indexes of an inventory fit"));
+        let definition = Definition::of(inventory, Checkable::Host(id));
+        let names = std::iter::once(&host.name).chain(&host.was);
+        let found = names.into_iter().find_map(|name| Some((name.clone(), past.host(name)?)));
+        let key = ObjectKey { host: host.name.clone(), service: None };
+        let old_name = found.as_ref().map(|(name, _)| name.clone());
+        carried.note(
+            key,
+            found.as_ref().map(|(name, kept)| (name.clone(), None, kept.before)),
+            host.fingerprint,
+        );
+        let (status, slot) = take_up(found.map(|(_, kept)| kept), &definition);
+        carried.hosts.push(status);
+        carried.host_slots.push(slot);
+        let old_name = old_name.unwrap_or_else(|| host.name.clone());
+        for id in &host.services {
+            debug_assert_eq!(id.index(), carried.services.len(), "services lie in the order of their hosts");
+            let service = inventory.service(*id);
+            let definition = Definition::of(inventory, Checkable::Service(*id));
+            let names = std::iter::once(&service.name).chain(&service.was);
+            let found =
+                names.into_iter().find_map(|name| Some((name.clone(), past.service(&old_name, name)?)));
+            let key = ObjectKey { host: host.name.clone(), service: Some(service.name.clone()) };
+            let from = found.as_ref().map(|(name, kept)| (old_name.clone(), Some(name.clone()), kept.before));
+            carried.note(key, from, service.fingerprint);
+            let (status, slot) = take_up(found.map(|(_, kept)| kept), &definition);
+            carried.services.push(status);
+            carried.service_slots.push(slot);
+        }
+    }
+    carried.gone = past.rest();
+    carried
+}
+
+impl Carried {
+    fn note(
+        &mut self,
+        key: ObjectKey,
+        from: Option<(Name, Option<Name>, Option<(u16, u64)>)>,
+        fingerprint: u64,
+    ) {
+        let Some((host, service, before)) = from else {
+            self.added.push(key);
+            return;
+        };
+        self.changed += usize::from(before.is_some_and(|(_, old)| old != fingerprint));
+        let old = ObjectKey { host, service };
+        if old != key {
+            self.renamed.insert(old, key);
+        }
+    }
+}
+
+fn take_up<S: Condition>(kept: Option<Kept<Status<S>>>, definition: &Definition<'_>) -> (Status<S>, Slot) {
+    let max_defined = definition.policy.max_check_attempts.max(1);
+    let Some(Kept { mut status, slot, before }) = kept else {
+        let initial = definition.own.and_then(|own: &Own| S::from_number(own.initial_state?));
+        return (Status::pending(initial.unwrap_or_default(), max_defined), Slot::default());
+    };
+    let max = definition.max_check_attempts(&status);
+    let standing = &mut status.standing;
+    if standing.state.is_problem() && standing.state_type == StateType::Hard {
+        let was_full = before.is_some_and(|(old, _)| {
+            status.switches.max_check_attempts.is_none() && standing.attempt >= old && old != max
+        });
+        standing.attempt = if was_full { max } else { standing.attempt.min(max) };
+    }
+    (status, slot)
+}
+
+/// What the store gave back.
+struct Memory {
+    hosts: HashMap<Name, HostStatus, RandomState>,
+    services: HashMap<ObjectKey, ServiceStatus, RandomState>,
+}
+
+impl Past for Memory {
+    fn host(&mut self, name: &Name) -> Option<Kept<HostStatus>> {
+        self.hosts.remove(name).map(kept_on_disk)
+    }
+
+    fn service(&mut self, host: &Name, name: &Name) -> Option<Kept<ServiceStatus>> {
+        let key = ObjectKey { host: host.clone(), service: Some(name.clone()) };
+        self.services.remove(&key).map(kept_on_disk)
+    }
+
+    fn rest(self) -> Vec<ObjectKey> {
+        let hosts = self.hosts.into_keys().map(|host| ObjectKey { host, service: None });
+        let mut rest: Vec<_> = hosts.chain(self.services.into_keys()).collect();
+        rest.sort_unstable();
+        rest
+    }
+}
+
+fn kept_on_disk<S>(status: Status<S>) -> Kept<Status<S>> {
+    let slot = Slot { due: status.next_check, ..Slot::default() };
+    Kept { status, slot, before: None }
+}
+
+/// The world that runs while a new configuration comes in.
+struct Running<'a> {
+    old: &'a Inventory,
+    world: &'a World,
+    agenda: &'a Agenda,
+    hosts_left: Vec<bool>,
+    services_left: Vec<bool>,
+}
+
+impl Past for Running<'_> {
+    fn host(&mut self, name: &Name) -> Option<Kept<HostStatus>> {
+        let id = self.old.host_id(name)?;
+        if !std::mem::take(&mut self.hosts_left[id.index()]) {
+            return None;
+        }
+        let old = self.old.host(id);
+        Some(Kept {
+            status: self.world.host(id).clone(),
+            slot: *self.agenda.slot(Checkable::Host(id)),
+            before: Some((old.policy.max_check_attempts, old.fingerprint)),
+        })
+    }
+
+    fn service(&mut self, host: &Name, name: &Name) -> Option<Kept<ServiceStatus>> {
+        let id = self.old.service_id(self.old.host_id(host)?, name)?;
+        if !std::mem::take(&mut self.services_left[id.index()]) {
+            return None;
+        }
+        let old = self.old.service(id);
+        Some(Kept {
+            status: self.world.service(id).clone(),
+            slot: *self.agenda.slot(Checkable::Service(id)),
+            before: Some((old.policy.max_check_attempts, old.fingerprint)),
+        })
+    }
+
+    fn rest(self) -> Vec<ObjectKey> {
+        let hosts = self.old.host_ids().filter(|id| self.hosts_left[id.index()]).map(Checkable::Host);
+        let services = self.old.service_ids().filter(|id| self.services_left[id.index()]);
+        hosts.chain(services.map(Checkable::Service)).map(|object| self.old.key(object)).collect()
+    }
+}

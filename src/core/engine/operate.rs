@@ -1,0 +1,216 @@
+//! What a person orders, applied to the world or refused with the reason.
+
+use std::sync::Arc;
+
+use super::member::{Definition, Member};
+use super::world::World;
+use super::{Engine, tell};
+use crate::model::acknowledgement::Acknowledgement;
+use crate::model::check::{CheckResult, Source};
+use crate::model::comment::{Comment, CommentKind};
+use crate::model::downtime::Downtime;
+use crate::model::event::{Event, What};
+use crate::model::id::{Checkable, CommentId, DowntimeId, ObjectKey};
+use crate::model::operation::{Operation, Order, Refusal, Switch};
+use crate::model::state::{Condition, StateType};
+use crate::model::status::Status;
+use crate::model::time::Timestamp;
+
+impl Engine {
+    #[expect(clippy::too_many_lines, reason = "one arm an operation; each calls what does it")]
+    pub(super) fn operate(
+        &mut self,
+        order: Order,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let author = order.author;
+        match order.operation {
+            Operation::Acknowledge { subject, comment, sticky, notify: _, expires } => {
+                let object = self.find(&subject)?;
+                let acknowledgement = Acknowledgement { author, comment, at: now, sticky, expires };
+                self.acknowledge(object, acknowledgement, now, events)
+            }
+            Operation::RemoveAcknowledgement { subject } => {
+                let object = self.find(&subject)?;
+                self.remove_acknowledgement(object, now, events)
+            }
+            Operation::AddComment { subject, text } => self.add_comment(subject, author, text, now, events),
+            Operation::DeleteComment { id } => self.delete_comment(id, now, events),
+            Operation::ScheduleDowntime { subject, start, end, kind, comment, triggered_by } => {
+                let object = self.find(&subject)?;
+                let downtime = Downtime {
+                    id: DowntimeId(0),
+                    subject,
+                    author,
+                    comment,
+                    entered: now,
+                    start,
+                    end,
+                    kind,
+                    triggered_by,
+                    started: None,
+                };
+                self.schedule_downtime(object, downtime, now, events)
+            }
+            Operation::CancelDowntime { id } => self.cancel_downtime(id, now, events),
+            Operation::Recheck { subject, at, forced } => {
+                self.recheck(subject, at, forced, author, now, events)
+            }
+            Operation::SubmitResult { subject, verdict, output, at } => {
+                let result = CheckResult {
+                    key: subject,
+                    place: None,
+                    verdict,
+                    output,
+                    started: at,
+                    finished: at,
+                    latency: now.since(at),
+                    source: Source::Passive,
+                };
+                self.take_result(&result, now, events)
+            }
+            Operation::Switch { subject, switch } => self.switch(subject, switch, author, now, events),
+            Operation::OpenTicket { ticket } => self.open_ticket_by_hand(*ticket, &author, now, events),
+            Operation::NoteTicket { id, note } => self.note_ticket(id, *note, &author, now, events),
+            Operation::LinkAlarm { alarm, ticket } => self.link_alarm_to_ticket(alarm, ticket, now, events),
+            Operation::OwnAlarm { alarm, owner } => self.own_alarm(alarm, owner, now, events),
+            Operation::LabelAlarm { alarm, label, set } => self.label_alarm(alarm, &label, set, now, events),
+            Operation::CloseAlarm { alarm, comment: _ } => self.close_alarm(alarm, now, events),
+        }
+    }
+
+    fn find(&self, subject: &ObjectKey) -> Result<Checkable, Refusal> {
+        self.world.inventory.find(subject).ok_or_else(|| Refusal::UnknownObject(subject.clone()))
+    }
+
+    fn add_comment(
+        &mut self,
+        subject: ObjectKey,
+        author: Arc<str>,
+        text: Arc<str>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        self.find(&subject)?;
+        if text.trim().is_empty() {
+            return Err(Refusal::Invalid("a comment needs a text".to_owned()));
+        }
+        let records = &mut self.world.records;
+        let id = CommentId(records.next.comment);
+        records.next.comment += 1;
+        let comment = Comment { id, subject, author, text, at: now, kind: CommentKind::User };
+        Arc::make_mut(&mut records.comments).insert(id, Arc::new(comment.clone()));
+        tell(events, now, What::CommentAdded(comment));
+        Ok(())
+    }
+
+    pub(super) fn delete_comment(
+        &mut self,
+        id: CommentId,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let comment = Arc::make_mut(&mut self.world.records.comments).remove(&id);
+        let comment = comment.ok_or(Refusal::UnknownRecord { what: "comment", id: id.0 })?;
+        tell(events, now, What::CommentDeleted { id, subject: comment.subject.clone() });
+        Ok(())
+    }
+
+    fn recheck(
+        &mut self,
+        subject: ObjectKey,
+        at: Timestamp,
+        forced: bool,
+        author: Arc<str>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let object = self.find(&subject)?;
+        if !self.demand(object, at.max(now), forced) {
+            return Err(Refusal::NotChecked(subject));
+        }
+        tell(events, now, What::Rechecked { subject, author });
+        Ok(())
+    }
+
+    fn switch(
+        &mut self,
+        subject: ObjectKey,
+        switch: Switch,
+        author: Arc<str>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let object = self.find(&subject)?;
+        if switch == Switch::MaxCheckAttempts(0) {
+            return Err(Refusal::Invalid("max_check_attempts is at least 1".to_owned()));
+        }
+        match object {
+            Checkable::Host(id) => turn(id.status_mut(&mut self.world), switch),
+            Checkable::Service(id) => turn(id.status_mut(&mut self.world), switch),
+        }
+        tell(events, now, What::Switched { subject, switch, author });
+        match switch {
+            Switch::ActiveChecks(_) => self.plan_anew(object, now),
+            Switch::FlapDetection(_) => self.flap_detection_may_be_off(object, now, events),
+            Switch::PassiveChecks(_)
+            | Switch::Notifications(_)
+            | Switch::EventHandler(_)
+            | Switch::MaxCheckAttempts(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Switching it off clears the flag at once.
+    pub(super) fn flap_detection_may_be_off(
+        &mut self,
+        object: Checkable,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        fn clear<M: Member>(world: &mut World, id: M) -> bool {
+            let status = id.status(world);
+            let definition = Definition::of(&world.inventory, id.object());
+            let is_over = status.is_flapping && !definition.detects_flapping(status);
+            if is_over {
+                id.status_mut(world).is_flapping = false;
+            }
+            is_over
+        }
+        let is_over = match object {
+            Checkable::Host(id) => clear(&mut self.world, id),
+            Checkable::Service(id) => clear(&mut self.world, id),
+        };
+        if is_over {
+            tell(events, now, What::FlappingDisabled { subject: self.world.inventory.key(object) });
+            self.wake_rules(object, now);
+        }
+    }
+
+    /// Changes a status in a way that may move it between the totals.
+    pub(super) fn counted(&mut self, object: Checkable, change: impl FnOnce(&mut World)) {
+        let before = self.world.place(object);
+        change(&mut self.world);
+        let after = self.world.place(object);
+        self.world.totals.shift(before, after);
+    }
+}
+
+fn turn<S: Condition>(status: &mut Status<S>, switch: Switch) {
+    let switches = &mut status.switches;
+    match switch {
+        Switch::ActiveChecks(on) => switches.active_checks = Some(on),
+        Switch::PassiveChecks(on) => switches.passive_checks = Some(on),
+        Switch::Notifications(on) => switches.notifications = Some(on),
+        Switch::FlapDetection(on) => switches.flap_detection = Some(on),
+        Switch::EventHandler(on) => switches.event_handler = Some(on),
+        Switch::MaxCheckAttempts(max) => {
+            switches.max_check_attempts = Some(max);
+            // A confirmed problem stays confirmed, at the new number.
+            if status.standing.state.is_problem() && status.standing.state_type == StateType::Hard {
+                status.standing.attempt = max;
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What is due that is no check: ends of downtimes, expiries, rules that wait. Every timer can be derived from
+//! the world again, so none is kept over a restart, and whoever answers one looks whether it still means
+//! something.
+
+use std::collections::BTreeSet;
+
+use crate::model::id::{Checkable, DowntimeId, TicketId};
+use crate::model::time::Timestamp;
+
+/// In the order in which those of one instant are answered: what begins before what ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    DowntimeStart(DowntimeId),
+    DowntimeEnd(DowntimeId),
+    AcknowledgementExpiry(Checkable),
+    Freshness(Checkable),
+    /// A rule's `lasting` is over, or its period opens.
+    Rules(Checkable),
+    /// Stable long enough since recovery.
+    TicketClose(TicketId),
+    /// The problem still stands: say so again.
+    TicketNote(TicketId),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    due: BTreeSet<(Timestamp, Timer)>,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Timestamp, timer: Timer) {
+        self.due.insert((at, timer));
+    }
+
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Timer> {
+        let first = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&first);
+        Some(first.1)
+    }
+}
