@@ -243,7 +243,7 @@ impl Decoder {
         if let Some(text) = node.text() {
             let warning =
                 Problem::warning(node.at, format!("`{key}` is a secret, and stands here for all to read"));
-            self.push(warning.hint(format!("write it into a file and say {WANTED}")));
+            self.push(warning.conceal().hint(format!("write it into a file and say {WANTED}")));
             return Some(Secret::Literal(text.to_owned()));
         }
         let Some([entry]) = node.map().map(|map| map.iter().as_slice()) else {

@@ -14,6 +14,8 @@ pub struct Key {
     pub is_own: bool,
     /// Where in the chain of hosts and services it may stand.
     pub scope: Scope,
+    /// Of a setting: takes effect with the next start only.
+    pub needs_restart: bool,
 }
 
 /// What a value looks like.
@@ -94,13 +96,20 @@ impl Scope {
 
 impl Key {
     pub const fn new(name: &'static str, holds: Type, default: &'static str, meaning: &'static str) -> Self {
-        Self { name, holds, default, meaning, is_own: false, scope: Scope::ALL }
+        Self { name, holds, default, meaning, is_own: false, scope: Scope::ALL, needs_restart: false }
     }
 
     /// Marked *own* in `config.md` 4.
     #[must_use]
     pub const fn own(mut self) -> Self {
         self.is_own = true;
+        self
+    }
+
+    /// Addresses, and paths that stay open: a reload names them and leaves them as they are.
+    #[must_use]
+    pub const fn restart(mut self) -> Self {
+        self.needs_restart = true;
         self
     }
 

@@ -6,4 +6,5 @@ pub mod keys;
 pub mod place;
 pub mod problem;
 pub mod secret;
+pub mod settings;
 pub mod tree;

@@ -3,7 +3,9 @@
 //! A [`Problem`] points into the sources of its load. [`report`] turns problems into [`Reported`] ones, which
 //! carry all they need to be shown (the line, the path) and so may outlive the load.
 
-use super::place::{Place, Sources};
+use std::collections::BTreeMap;
+
+use super::place::{FileId, Place, Sources};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -33,6 +35,8 @@ pub struct Problem {
     /// The way by which the value reached the object, nearest first: `template web-server`.
     pub through: Vec<String>,
     pub hint: Option<String>,
+    /// What stands at `at` is a secret: no excerpt of any problem shows it.
+    pub is_concealed: bool,
 }
 
 impl Problem {
@@ -45,7 +49,16 @@ impl Problem {
     }
 
     fn new(severity: Severity, at: Place, message: String) -> Self {
-        Self { severity, message, at, also: Vec::new(), object: None, through: Vec::new(), hint: None }
+        Self {
+            severity,
+            message,
+            at,
+            also: Vec::new(),
+            object: None,
+            through: Vec::new(),
+            hint: None,
+            is_concealed: false,
+        }
     }
 
     #[must_use]
@@ -79,6 +92,13 @@ impl Problem {
         self
     }
 
+    /// The text at its place is a secret.
+    #[must_use]
+    pub fn conceal(mut self) -> Self {
+        self.is_concealed = true;
+        self
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
@@ -105,12 +125,19 @@ pub struct Reported {
     pub hint: Option<String>,
 }
 
+/// The places of secrets by file and line.
+type Secrets = BTreeMap<(FileId, u32), Vec<Place>>;
+
 /// Sorted by place, without repetitions, ready to be shown.
 pub fn report(mut problems: Vec<Problem>, sources: &Sources) -> Vec<Reported> {
     problems.sort_by(|a, b| key(a).cmp(&key(b)));
+    let mut secrets = Secrets::new();
+    for secret in problems.iter().filter(|one| one.is_concealed).map(|one| one.at) {
+        secrets.entry((secret.file, secret.line)).or_default().push(secret);
+    }
     problems.dedup_by(|later, first| key(later) == key(first));
     let mut lines = Lines::new(sources);
-    problems.into_iter().map(|problem| reported(problem, sources, &mut lines)).collect()
+    problems.into_iter().map(|problem| reported(problem, sources, &secrets, &mut lines)).collect()
 }
 
 /// The same mistake seen through two objects is one mistake: the object is not part of it.
@@ -118,9 +145,10 @@ fn key(problem: &Problem) -> (Place, Severity, &str) {
     (problem.at, problem.severity, &problem.message)
 }
 
-fn reported(problem: Problem, sources: &Sources, lines: &mut Lines<'_>) -> Reported {
+fn reported(problem: Problem, sources: &Sources, secrets: &Secrets, lines: &mut Lines<'_>) -> Reported {
     let Place { file, line, column, len } = problem.at;
-    let excerpt = lines.get(problem.at).map(|text| Excerpt::around(text, column, len));
+    let secrets = secrets.get(&(file, line)).map_or(&[][..], Vec::as_slice);
+    let excerpt = lines.get(problem.at).map(|text| Excerpt::around(&masked(text, secrets), column, len));
     let (excerpt, caret) = match excerpt {
         Some(excerpt) => (Some(excerpt.text), excerpt.caret),
         None => (None, (0, 0)),
@@ -144,7 +172,7 @@ fn reported(problem: Problem, sources: &Sources, lines: &mut Lines<'_>) -> Repor
 /// Problems come sorted, so each file is walked through once, however many there are.
 struct Lines<'a> {
     sources: &'a Sources,
-    file: Option<super::place::FileId>,
+    file: Option<FileId>,
     at: u32,
     rest: std::str::Lines<'a>,
     current: Option<&'a str>,
@@ -171,6 +199,17 @@ impl<'a> Lines<'a> {
 struct Excerpt {
     text: String,
     caret: (usize, usize),
+}
+
+/// The line with stars for secrets, of the same length.
+fn masked(line: &str, secrets: &[Place]) -> String {
+    let wide = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let is_secret = |at: usize| {
+        secrets
+            .iter()
+            .any(|secret| at >= wide(secret.column) && at < wide(secret.column.saturating_add(secret.len)))
+    };
+    line.chars().enumerate().map(|(at, c)| if is_secret(at + 1) { '*' } else { c }).collect()
 }
 
 /// How much of a long line is shown, in characters, and how much of it before the caret.
