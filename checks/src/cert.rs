@@ -72,6 +72,12 @@ impl Certificate {
     }
 }
 
+impl std::fmt::Display for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, from {}, until {}", self.name, self.issuer, date(self.not_after))
+    }
+}
+
 impl Chain {
     pub fn read(sent: Option<&StackRef<X509>>, path: Option<&StackRef<X509>>, faults: Vec<Fault>) -> Self {
         let read = |stack: Option<&StackRef<X509>>| -> Vec<Certificate> {

@@ -119,14 +119,14 @@ fn flags(kind: &Kind) -> Vec<(String, Does)> {
             add(inner.flags, Does::Takes(option, Some(inner)));
         }
     }
+    for (names, does) in COMMON {
+        add(names, *does);
+    }
     for option in kind.options() {
         add(&long_name(option, None), Does::Takes(option, None));
         for inner in nested(option.shape) {
             add(&long_name(option, Some(inner)), Does::Takes(option, Some(inner)));
         }
-    }
-    for (names, does) in COMMON {
-        add(names, *does);
     }
     all
 }
@@ -373,48 +373,59 @@ pub fn help(kind: &Kind) -> String {
         let _infallible = writeln!(text, "  vigia check {} {example}", kind.name);
     }
     text.push('\n');
-    for option in kind.options() {
-        let own =
-            kind.extras.iter().all(|extra| !extra.flags.contains(&format!("{} ", long_name(option, None))));
-        let mut names: Vec<String> = option.flags.split_whitespace().map(str::to_owned).collect();
-        if own && !names.contains(&long_name(option, None)) {
-            names.push(long_name(option, None));
-        }
+    let is_covered = |option: &&Opt| kind.extras.iter().any(|extra| extra.covers.contains(&option.name));
+    for option in kind.options().filter(|option| !is_covered(option)) {
         let default = option
             .default
             .filter(|default| *default != "off")
             .map(|text| format!(" [{text}]"))
             .unwrap_or_default();
         let required = if option.required { " (needed)" } else { "" };
-        line(
-            &mut text,
-            &format!("{} {}", names.join(", "), metavar(option.shape)),
-            &format!("{}{default}{required}", option.help),
-        );
-        for (names, value) in option.sets {
-            line(&mut text, &names.replace(' ', ", "), &format!("{} {value}", option.name));
-        }
+        line(&mut text, &names(kind, option), &format!("{}{default}{required}", option.help));
         let inside: Vec<&str> = nested(option.shape).iter().map(|inner| inner.name).collect();
         if !inside.is_empty() {
-            line(&mut text, &format!("--{}-{{{}}}", option.name, inside.join(",")), "as in the manual");
+            let _infallible = writeln!(text, "  --{}-{{{}}}", option.name, inside.join(","));
         }
     }
     for extra in kind.extras {
-        line(&mut text, &format!("{} {}", extra.flags.replace(' ', ", "), extra.value), extra.help);
+        line(&mut text, &format!("{} {}", spelled(extra.flags), extra.value), extra.help);
     }
-    line(&mut text, "-t, --timeout SECONDS", "one deadline for everything [10]");
-    line(&mut text, "-v, --verbose", "print every step");
-    text.push_str("\nBare numbers are seconds (of certificates: days). Exit code: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usage.\n");
+    text.push_str(
+        "  -t, --timeout SECONDS           one deadline for everything [10]; -v prints every step\n",
+    );
+    text.push_str("Bare numbers are seconds (of certificates: days). Exit code: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, wrong usage.\n");
     text
 }
 
-fn line(text: &mut String, left: &str, right: &str) {
-    let left = left.trim_end();
-    let _infallible = if left.chars().count() > 34 {
-        writeln!(text, "  {left}\n{:38}{right}", "")
+/// The flags of an option on one line; its own long name only where no other says it.
+fn names(kind: &Kind, option: &Opt) -> String {
+    let own = long_name(option, None);
+    let flags: Vec<&str> = option.flags.split_whitespace().collect();
+    let set: Vec<String> = option.sets.iter().map(|(names, _)| spelled(names)).collect();
+    let is_taken = kind.extras.iter().any(|extra| extra.flags.split_whitespace().any(|flag| flag == own));
+    let says_it =
+        flags.iter().any(|flag| flag.len() > 2) || is_taken || set.iter().any(|names| names.contains("--"));
+    let mut names: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    if !says_it || flags.is_empty() && set.is_empty() {
+        names.push(own);
+    }
+    let taking = if names.is_empty() {
+        String::new()
     } else {
-        writeln!(text, "  {left:34}  {right}")
+        format!("{} {}", names.join(", "), metavar(option.shape))
     };
+    [vec![taking], set].concat().into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// `-p, --port`: the first long name is enough.
+fn spelled(flags: &str) -> String {
+    let long = flags.split_whitespace().find(|flag| flag.starts_with("--"));
+    let short = flags.split_whitespace().find(|flag| !flag.starts_with("--"));
+    [short, long].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn line(text: &mut String, left: &str, right: &str) {
+    let _infallible = writeln!(text, "  {:30}  {right}", left.trim_end());
 }
 
 fn metavar(shape: Shape) -> &'static str {
@@ -485,7 +496,7 @@ mod tests {
                 help.lines().nth(2).unwrap_or_default().contains(&format!("vigia check {}", kind.name)),
                 "{help}"
             );
-            assert!(help.lines().count() <= 60, "{} lines for {}", help.lines().count(), kind.name);
+            assert!(help.lines().count() <= 48, "{} lines for {}", help.lines().count(), kind.name);
             assert!(help.lines().all(|line| line.chars().count() <= 150), "{help}");
         }
     }

@@ -54,6 +54,8 @@ pub struct Extra {
     /// The name of its value in `--help`; empty: it takes none.
     pub value: &'static str,
     pub help: &'static str,
+    /// Options that it says all of: `--help` does not list them again.
+    pub covers: &'static [&'static str],
     /// Option paths (`tls.warn`) and what they are set to; the error is shown as it stands.
     pub apply: fn(&str) -> Result<Settings, String>,
 }

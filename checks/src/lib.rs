@@ -5,7 +5,6 @@
 
 pub mod cert;
 pub mod cli;
-
 mod kind;
 pub mod net;
 pub mod options;
@@ -13,7 +12,11 @@ mod outcome;
 mod resolve;
 pub mod secure;
 
+mod http;
+pub mod starttls;
 mod tcp;
+mod tls;
+mod udp;
 
 use std::panic::AssertUnwindSafe;
 
@@ -26,7 +29,7 @@ pub use resolve::{IpFamily, Resolver};
 
 /// All kinds that run inside vigia, in the order of the reference page. `plugin`, `command` and `passive` are the
 /// daemon's own.
-pub const KINDS: &[&Kind] = &[&tcp::KIND];
+pub const KINDS: &[&Kind] = &[&tcp::KIND, &udp::KIND, &http::HTTP, &http::HTTPS, &tls::KIND];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.
 pub const LEFT_OUT: &[(&str, &str)] = &[

@@ -58,18 +58,21 @@ const EXTRAS: &[Extra] = &[
         flags: "-r --refuse",
         value: "ok|warn|crit",
         help: "the state when the connection is refused",
+        covers: &["on_refused"],
         apply: |text| Ok(vec![("on_refused", state_word(text)?.to_owned())]),
     },
     Extra {
         flags: "-M --mismatch",
         value: "ok|warn|crit",
         help: "the state when the answer is another",
+        covers: &["on_mismatch"],
         apply: |text| Ok(vec![("on_mismatch", state_word(text)?.to_owned())]),
     },
     Extra {
         flags: "-D --certificate",
         value: "WARN[,CRIT]",
         help: "days a certificate must still live; means TLS",
+        covers: &[],
         apply: certificate_days,
     },
 ];
@@ -150,7 +153,7 @@ fn decode(given: &Given, reader: &mut Reader) -> Option<Box<dyn Probe>> {
     }))
 }
 
-fn unescaped(text: &str) -> Vec<u8> {
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
     let mut out = String::new();
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {

@@ -77,7 +77,7 @@ fn choice(word: &str) -> String {
     match word {
         "on" => "true,\"on\"".to_owned(),
         "off" => "false,\"off\"".to_owned(),
-        _ if word.parse::<u32>().is_ok() => format!("{word},{}", quoted(word)),
+        _ if word.parse::<f64>().is_ok() => format!("{word},{}", quoted(word)),
         _ => quoted(word),
     }
 }
