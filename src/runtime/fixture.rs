@@ -11,6 +11,9 @@ use vigia_core::model::inventory::{Inventory, SharedInventory};
 use vigia_core::model::period::{PeriodId, TimePeriod};
 use vigia_core::model::policy::{FlapPolicy, Freshness, NotificationOptions, Policy, StateSet};
 use vigia_core::model::service::Service;
+use vigia_core::model::time::Timestamp;
+
+use super::reload::{ConfigHealth, Findings};
 
 #[derive(Debug)]
 struct Nothing;
@@ -105,4 +108,16 @@ pub(super) fn inventory(services: u32) -> SharedInventory {
     inventory.periods = vec![period("always"), period("never")];
     inventory.index();
     Arc::new(inventory)
+}
+
+/// All in effect, since second 1000.
+pub(super) fn config_health() -> Arc<ConfigHealth> {
+    let now = Timestamp::from_second(1000);
+    Arc::new(ConfigHealth {
+        generation: 7,
+        loaded_at: now,
+        clean_at: Some(now),
+        refused: None,
+        findings: Findings::default(),
+    })
 }

@@ -8,6 +8,7 @@ pub mod look;
 pub mod meters;
 pub mod places;
 pub mod plugin;
+pub mod reload;
 pub mod snapshot;
 
 #[cfg(test)]
@@ -19,4 +20,5 @@ pub use inbox::{Done, Message, NotDone};
 pub use look::Tools;
 pub use meters::Meters;
 pub use places::{Limits, Overload};
+pub use reload::{ConfigHealth, ReloadReport};
 pub use snapshot::Handle;

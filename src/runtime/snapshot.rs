@@ -12,6 +12,7 @@ use vigia_core::model::time::Timestamp;
 use super::executor::Load;
 use super::inbox::{Done, Message, NotDone};
 use super::meters::Meters;
+use super::reload::{self, ConfigHealth, ReloadReport};
 use crate::os::clock::Clock;
 
 /// Cheap to clone; everybody has one.
@@ -25,6 +26,8 @@ pub struct Ends {
     pub worlds: watch::Receiver<Arc<World>>,
     pub events: broadcast::Sender<Arc<[Event]>>,
     pub load: watch::Receiver<Load>,
+    pub reloads: mpsc::Sender<reload::Request>,
+    pub config: watch::Receiver<Arc<ConfigHealth>>,
     pub meters: Arc<Meters>,
     pub clock: Clock,
     pub started: Timestamp,
@@ -64,6 +67,11 @@ impl Handle {
         self.0.load.clone()
     }
 
+    /// How the configuration stands.
+    pub fn config(&self) -> watch::Receiver<Arc<ConfigHealth>> {
+        self.0.config.clone()
+    }
+
     pub fn meters(&self) -> &Meters {
         &self.0.meters
     }
@@ -73,6 +81,14 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.0.inbox.send(Message::Order(order, answer)).await.map_err(|_closed| NotDone::Stopping)?;
         answered.await.map_err(|_closed| NotDone::Stopping)?
+    }
+
+    /// Has the configuration read again. Comes back when what is good of it is in effect.
+    pub async fn reload(&self, by: &str) -> Result<ReloadReport, NotDone> {
+        let (answer, answered) = oneshot::channel();
+        let request = reload::Request { by: by.to_owned(), answer: Some(answer) };
+        self.0.reloads.send(request).await.map_err(|_closed| NotDone::Stopping)?;
+        answered.await.map_err(|_closed| NotDone::Stopping)
     }
 
     /// Hands in results of others; for each a refusal, or none.

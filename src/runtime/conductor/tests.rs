@@ -45,11 +45,15 @@ impl Bench {
             },
         );
         let started = clock.now();
+        let (reloads, _) = mpsc::channel(1);
+        let (_, config) = watch::channel(fixture::config_health());
         let handle = Handle::new(Ends {
             inbox: inbox.clone(),
             worlds,
             events: event_sender,
             load,
+            reloads,
+            config,
             meters,
             clock: clock.clone(),
             started,
