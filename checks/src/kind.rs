@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use vigia_core::model::check::BuiltInCheck;
 
+use crate::icmp::Icmp;
 use crate::options::{Given, Node, Opt, OptionProblem, Reader, SecretSource, Value};
 use crate::outcome::Outcome;
 use crate::resolve::Resolver;
@@ -155,11 +156,17 @@ pub struct Shared {
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) connectors: Arc<Connectors>,
     pub(crate) secrets: SecretSource,
+    pub(crate) icmp: Arc<Icmp>,
 }
 
 impl Shared {
     pub fn new(secrets: SecretSource) -> Self {
-        Self { resolver: Arc::new(Resolver::new()), connectors: Arc::default(), secrets }
+        Self {
+            resolver: Arc::new(Resolver::new()),
+            connectors: Arc::default(),
+            secrets,
+            icmp: Arc::default(),
+        }
     }
 
     /// Reads the system's resolver settings again, as after a reload.

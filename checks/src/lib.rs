@@ -5,7 +5,9 @@
 
 pub mod cert;
 pub mod cli;
+mod icmp;
 mod kind;
+pub mod liveness;
 pub mod net;
 pub mod options;
 mod outcome;
@@ -13,9 +15,13 @@ mod resolve;
 pub mod secure;
 
 mod http;
+mod ping;
+mod ssh;
 pub mod starttls;
 mod tcp;
 mod tls;
+#[cfg(test)]
+mod trial;
 mod udp;
 
 use std::panic::AssertUnwindSafe;
@@ -25,11 +31,13 @@ use vigia_core::model::check::BuiltInCheck;
 
 pub use kind::{BuiltIn, Call, Decoded, Extra, Kind, Phase, Probe, Settings, Shared, Short, Target};
 pub use outcome::{Outcome, judge_time, one_line, push_seconds, quoted_bytes};
+pub use ping::unwritten as unwritten_host_check;
 pub use resolve::{IpFamily, Resolver};
 
 /// All kinds that run inside vigia, in the order of the reference page. `plugin`, `command` and `passive` are the
 /// daemon's own.
-pub const KINDS: &[&Kind] = &[&tcp::KIND, &udp::KIND, &http::HTTP, &http::HTTPS, &tls::KIND];
+pub const KINDS: &[&Kind] =
+    &[&tcp::KIND, &udp::KIND, &http::HTTP, &http::HTTPS, &ssh::KIND, &ping::KIND, &tls::KIND];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.
 pub const LEFT_OUT: &[(&str, &str)] = &[

@@ -18,8 +18,6 @@ mod restore;
 mod rows;
 mod schema;
 mod status;
-#[cfg(test)]
-mod tests;
 pub mod tickets;
 pub mod users;
 mod writer;

@@ -96,16 +96,12 @@ impl<'a> Definition<'a> {
         }
     }
 
-    /// There is something to look at, and be it only that nobody wants to know.
+    /// Something is run to look at it.
     pub(super) fn has_active_check(&self) -> bool {
         match self.check.method {
-            CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) | CheckMethod::AssumedUp => self.is_monitored,
-            CheckMethod::Passive { .. } => false,
+            CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) => self.is_monitored,
+            CheckMethod::Passive { .. } | CheckMethod::AssumedUp => false,
         }
-    }
-
-    pub(super) fn is_assumed_up(&self) -> bool {
-        matches!(self.check.method, CheckMethod::AssumedUp)
     }
 
     pub(super) fn max_check_attempts<S: Condition>(&self, status: &Status<S>) -> u16 {

@@ -1,1 +1,0 @@
-//! Invariants over any history.

@@ -1,1 +1,0 @@
-//! Scenarios that anybody in operations can read.
