@@ -24,6 +24,9 @@ mod tls;
 mod trial;
 mod udp;
 
+#[cfg(test)]
+mod tests;
+
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;

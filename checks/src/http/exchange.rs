@@ -136,11 +136,16 @@ impl Answer {
     }
 }
 
+const ENDED_EARLY: &str = "it ended the connection before the answer was complete";
+
 /// What went wrong, in an administrator's words.
 fn explain_http(error: &hyper::Error) -> Failure {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<io::Error>() {
+            if io.kind() == io::ErrorKind::UnexpectedEof {
+                return Failure::new(Trouble::Closed, ENDED_EARLY);
+            }
             let (trouble, reason) = explain(io);
             return Failure::new(trouble, format!("reading the answer: {reason}"));
         }
@@ -154,10 +159,7 @@ fn explain_http(error: &hyper::Error) -> Failure {
     } else if error.is_parse() {
         Failure::new(Trouble::Garbage, format!("Invalid HTTP response received: {error}"))
     } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        Failure::new(
-            Trouble::Closed,
-            "No data received from host: it ended the connection before the answer was complete",
-        )
+        Failure::new(Trouble::Closed, format!("No data received from host: {ENDED_EARLY}"))
     } else {
         let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         Failure::new(Trouble::Garbage, format!("{error}{why}"))
