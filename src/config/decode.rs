@@ -167,9 +167,9 @@ impl Decoder {
         if (least..=most).contains(&number) {
             return Some(number);
         }
-        let message = match (number < least, most) {
-            (true, i64::MAX) => format!("`{key}` must be at least {least}"),
-            (true | false, _) => format!("`{key}` must be from {least} to {most}"),
+        let message = match number < least {
+            true => format!("`{key}` must be at least {least}"),
+            false => format!("`{key}` must be at most {most}"),
         };
         self.refuse(Problem::error(node.at, message))
     }
@@ -274,3 +274,6 @@ pub fn switch(text: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -220,7 +220,8 @@ impl Excerpt {
     fn around(line: &str, column: u32, len: u32) -> Self {
         let wide = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let start = wide(column.saturating_sub(1));
-        let skip = start.saturating_sub(BEFORE);
+        let whole = line.chars().count();
+        let skip = if whole > EXCERPT { start.min(whole).saturating_sub(BEFORE) } else { 0 };
         let mut text = String::from(if skip > 0 { "…" } else { "" });
         let mut at = text.chars().count();
         let (mut from, mut width) = (None, 0);
@@ -228,7 +229,7 @@ impl Excerpt {
             if index == start {
                 from = Some(at);
             }
-            let shown = if character.is_control() { ' ' } else { character };
+            let shown = if character.is_control() || is_bidi(character) { ' ' } else { character };
             let columns = columns(shown);
             if index >= start && index < start.saturating_add(wide(len.max(1))) {
                 width += columns;
@@ -236,7 +237,7 @@ impl Excerpt {
             at += columns;
             text.push(shown);
         }
-        if line.chars().count() > skip + EXCERPT {
+        if whole > skip + EXCERPT {
             text.push('…');
         }
         Self { text, caret: (from.unwrap_or(at), width.max(1)) }
@@ -282,3 +283,6 @@ mod near;
 
 pub use format::{github, json, text};
 pub use near::{did_you_mean, nearest};
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,11 @@ pub(super) fn of_duration(at: Place, key: &str, text: &str, error: &UnitError) -
         UnitError::Bare(_) => {
             // Nagios counts these in minutes, everything else in seconds.
             let is_in_minutes = key.ends_with("_interval") || key == "first_notification_delay";
-            let unit = if is_in_minutes { 'm' } else { 's' };
-            Problem::error(at, format!("`{key}` has no unit")).hint(format!("did you mean `{text}{unit}`?"))
+            let hint = match is_in_minutes {
+                true => format!("did you mean `{text}m`, as Nagios counts it, or `{text}s`?"),
+                false => format!("did you mean `{text}s`?"),
+            };
+            Problem::error(at, format!("`{key}` wants a duration, and `{text}` has no unit")).hint(hint)
         }
         UnitError::Nonsense(..) => Problem::error(at, message).hint(nonsense(text)),
         UnitError::Order(_) | UnitError::Decimals(_) | UnitError::TooLarge(_) => {
@@ -23,7 +26,7 @@ pub(super) fn of_duration(at: Place, key: &str, text: &str, error: &UnitError) -
 
 pub(super) fn of_size(at: Place, key: &str, text: &str, error: &UnitError) -> Problem {
     match error {
-        UnitError::Bare(_) => Problem::error(at, format!("`{key}` has no unit"))
+        UnitError::Bare(_) => Problem::error(at, format!("`{key}` wants a size, and `{text}` has no unit"))
             .hint(format!("did you mean `{text}B` or `{text}MiB`?")),
         UnitError::Nonsense(..) | UnitError::Order(_) | UnitError::Decimals(_) | UnitError::TooLarge(_) => {
             Problem::error(at, format!("`{key}` wants a size such as `10MiB`, not `{text}`"))

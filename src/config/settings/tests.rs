@@ -136,15 +136,15 @@ tickets: {trackers: {x: {format: jira}}}
         2 | smtp: {tls: ssl, timeout: 30}
           |             ^^^
        hint: one of: off starttls tls
-    0.yaml:2:27: `timeout` has no unit
+    0.yaml:2:27: `timeout` wants a duration, and `30` has no unit
         2 | smtp: {tls: ssl, timeout: 30}
           |                           ^^
        hint: did you mean `30s`?
-    0.yaml:3:16: `file` has no unit
+    0.yaml:3:16: `file` wants a size, and `256` has no unit
         3 | limits: {file: 256, objects: 0}
           |                ^^^
        hint: did you mean `256B` or `256MiB`?
-    0.yaml:3:30: `objects` must be from 1 to 50000000
+    0.yaml:3:30: `objects` must be at least 1
         3 | limits: {file: 256, objects: 0}
           |                              ^
     0.yaml:4:6: `log` wants a map, not `debug`
