@@ -3,9 +3,18 @@
 //! A subcommand is an `Args` struct with a function `run(&self, &Common, &mut Console) -> Answer` in its own
 //! file, and one line in [`Command`] and one in [`Command::run`] here.
 
+mod ack;
+mod acts;
+mod alarm;
 mod check;
+mod client;
 mod console;
 mod docs;
+mod recheck;
+mod status;
+mod table;
+mod ticket;
+mod user;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -68,14 +77,30 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Ack(ack::Ack),
+    Alarm(alarm::Alarm),
     Check(check::Check),
+    Comment(ack::Comment),
     Completions(docs::Completions),
+    Downtime(ack::Downtime),
     Man(docs::Man),
+    Recheck(recheck::Recheck),
+    Status(status::Status),
+    Ticket(ticket::Ticket),
+    User(user::User),
 }
 
 impl Command {
-    fn run(&self, _common: &Common, console: &mut Console) -> Answer {
+    fn run(&self, common: &Common, console: &mut Console) -> Answer {
         match self {
+            Self::Ack(args) => args.run(common, console),
+            Self::Alarm(args) => args.run(common, console),
+            Self::Comment(args) => args.run(common, console),
+            Self::Downtime(args) => args.run(common, console),
+            Self::Recheck(args) => args.run(common, console),
+            Self::Status(args) => args.run(common, console),
+            Self::Ticket(args) => args.run(common, console),
+            Self::User(args) => args.run(common, console),
             Self::Check(args) => args.run(console),
             Self::Completions(args) => args.run(console),
             Self::Man(args) => args.run(console),
@@ -85,6 +110,9 @@ impl Command {
 
 const EXAMPLES: &str = "\
 Examples:
+  vigia status
+  vigia user add ana --role admin
+  vigia ack web01/HTTP -m 'certificate ordered'
   vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia
   vigia man --dir /usr/local/share/man/man1";

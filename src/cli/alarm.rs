@@ -1,0 +1,175 @@
+//! `vigia alarm`: problems that were confirmed.
+
+use serde_json::{Value, json};
+
+use super::acts::{done, tell_more};
+use super::client::{Client, Target};
+use super::table::{
+    HOST_LOOKS, Look, PENDING, SERVICE_LOOKS, Style, Table, clean, items, moment, number, object, text,
+};
+use super::{Answer, Common, Console, Exit, Format};
+
+/// List, show, own and close alarms
+#[derive(Debug, clap::Args)]
+#[command(before_help = "Examples:
+  vigia alarm list
+  vigia alarm list --all --host db01
+  vigia alarm show 12
+  vigia alarm close 12 -m 'false positive'")]
+pub(crate) struct Alarm {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    /// List alarms, the latest first
+    #[command(before_help = "Examples:\n  vigia alarm list\n  vigia alarm list --closed --limit 20")]
+    List(List),
+    /// Show one alarm
+    #[command(before_help = "Example:\n  vigia alarm show 12")]
+    Show { id: u64 },
+    /// Take an alarm, or give it to somebody
+    #[command(before_help = "Examples:\n  vigia alarm own 12 ana\n  vigia alarm own 12 --release")]
+    Own {
+        id: u64,
+        /// Whose it is from now on
+        #[arg(required_unless_present = "release")]
+        owner: Option<String>,
+        /// Nobody's
+        #[arg(long, conflicts_with = "owner")]
+        release: bool,
+    },
+    /// Open a ticket for an alarm, or link it to one that exists
+    #[command(before_help = "Examples:\n  vigia alarm ticket 12\n  vigia alarm ticket 12 AVA03")]
+    Ticket {
+        id: u64,
+        /// The ticket to link it to
+        ticket: Option<String>,
+    },
+    /// Close an alarm
+    #[command(before_help = "Example:\n  vigia alarm close 12 -m 'false positive'")]
+    Close {
+        id: u64,
+        /// Why
+        #[arg(short = 'm', long = "message", value_name = "TEXT", default_value = "")]
+        comment: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Closed ones too
+    #[arg(long)]
+    all: bool,
+    /// Only closed ones
+    #[arg(long, conflicts_with = "all")]
+    closed: bool,
+    /// Of this host and its services
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+}
+
+impl Alarm {
+    pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
+        let client = Client::of(common);
+        let act = |id: &u64, name: &str, body: Value| {
+            client.post(&Target::of(&["alarms", &id.to_string(), name]), &body)
+        };
+        match &self.act {
+            Act::List(list) => list.run(&client, common, console),
+            Act::Show { id } => {
+                show(common, console, &client.get(&Target::of(&["alarms", &id.to_string()]))?)
+            }
+            Act::Own { id, owner, release: _ } => {
+                done(common, console, &act(id, "own", json!({"owner": owner}))?)
+            }
+            Act::Ticket { id, ticket } => {
+                let body = ticket.as_ref().map_or(json!({}), |ticket| json!({"ticket": ticket}));
+                done(common, console, &act(id, "ticket", body)?)
+            }
+            Act::Close { id, comment } => {
+                done(common, console, &act(id, "close", json!({"comment": comment}))?)
+            }
+        }
+    }
+}
+
+impl List {
+    fn run(&self, client: &Client, common: &Common, console: &mut Console) -> Answer {
+        let status = match (self.all, self.closed) {
+            (true, _) => "all",
+            (_, true) => "closed",
+            (false, false) => "open",
+        };
+        let target = Target::of(&["alarms"])
+            .with("status", status)
+            .with_some("host", self.host.as_ref())
+            .with("limit", self.limit.to_string());
+        let answer = client.get(&target)?;
+        if common.output == Format::Json {
+            writeln!(console.out, "{answer:#}")?;
+            return Ok(Exit::DONE);
+        }
+        let headings =
+            ["ID", "STATE", "OBJECT", "FIRST", "LAST", "COUNT", "STATUS", "OWNER", "TICKET", "INFORMATION"];
+        let mut table = Table::new(&headings);
+        for item in items(&answer) {
+            table.row(vec![
+                number(item, "id").to_string().into(),
+                look(item).into(),
+                object(item).into(),
+                moment(number(item, "first")).into(),
+                moment(number(item, "last")).into(),
+                number(item, "count").to_string().into(),
+                text(item, "status").into(),
+                text(item, "owner").into(),
+                text(item, "ticket").into(),
+                text(item, "output").into(),
+            ]);
+        }
+        let style = Style::of(console);
+        table.print(&mut console.out, style)?;
+        tell_more(console, &answer, items(&answer).len())?;
+        Ok(Exit::DONE)
+    }
+}
+
+/// An alarm's subject was checked, whatever its item says of that.
+fn look(item: &Value) -> Look {
+    let looks: &[Look] = if text(item, "description").is_empty() { &HOST_LOOKS } else { &SERVICE_LOOKS };
+    usize::try_from(number(item, "state")).ok().and_then(|state| looks.get(state)).copied().unwrap_or(PENDING)
+}
+
+fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
+    if common.output == Format::Json {
+        writeln!(console.out, "{item:#}")?;
+        return Ok(Exit::DONE);
+    }
+    let style = Style::of(console);
+    let out = &mut console.out;
+    writeln!(out, "Alarm {}: {}, {}", number(item, "id"), clean(&object(item)), style.look(look(item)))?;
+    let labels: Vec<&str> = item
+        .get("labels")
+        .and_then(Value::as_array)
+        .map(|labels| labels.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    let lines = [
+        ("status", text(item, "status").to_owned()),
+        ("severity", number(item, "severity").to_string()),
+        ("first", moment(number(item, "first"))),
+        ("last", moment(number(item, "last"))),
+        ("closed", moment(number(item, "closed"))),
+        ("count", number(item, "count").to_string()),
+        ("owner", text(item, "owner").to_owned()),
+        ("ticket", text(item, "ticket").to_owned()),
+        ("labels", labels.join(", ")),
+        ("output", text(item, "output").to_owned()),
+    ];
+    for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "  {name:<9} {}", clean(value))?;
+    }
+    Ok(Exit::DONE)
+}
