@@ -18,6 +18,8 @@ mod restore;
 mod rows;
 mod schema;
 mod status;
+#[cfg(test)]
+mod tests;
 pub mod tickets;
 pub mod users;
 mod writer;

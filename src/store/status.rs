@@ -225,7 +225,7 @@ fn save<S: Condition>(connection: &Connection, object: i64, status: &Status<S>) 
         &status.output.long,
         &status.output.perfdata,
         status.flap_history.cast_signed(),
-        status.percent_state_change,
+        if status.percent_state_change.is_nan() { 0.0 } else { status.percent_state_change },
         status.problem.map(|problem| signed(problem.0)),
         status.last_problem.map(|problem| signed(problem.0)),
         acknowledgement.map(|ack| &*ack.author),

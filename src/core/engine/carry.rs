@@ -15,7 +15,6 @@ use super::timers::{Timer, Timers};
 use super::world::{NextIds, Records, Restored, World};
 use super::{Engine, Index, tell};
 use crate::model::alarm::AlarmStatus;
-use crate::model::check::{CheckMethod, Output};
 use crate::model::event::{DowntimeEnd, Event, What};
 use crate::model::id::{Checkable, Name, ObjectKey};
 use crate::model::inventory::{Inventory, SharedInventory};
@@ -141,6 +140,14 @@ impl Engine {
         self.settle_objects(now, events);
         self.plan_all(now);
         self.world.totals = self.world.recount();
+        let unknown = self.every_object().filter(|object| {
+            Definition::of(&self.world.inventory, *object).is_assumed_up()
+                && self.may_be_checked(*object)
+                && !self.world.glance(*object).has_been_checked
+        });
+        for object in unknown.collect::<Vec<_>>() {
+            self.assume_up(object, now);
+        }
     }
 
     fn settle_objects(&mut self, now: Timestamp, events: &mut Vec<Event>) {
@@ -162,9 +169,6 @@ impl Engine {
             }
             if seen.is_problem {
                 self.wake_rules(object, now);
-            }
-            if matches!(definition.check.method, CheckMethod::AssumedUp) {
-                self.assume_up(object, now);
             }
         }
         let downtimes: Vec<_> = self.world.records.downtimes.values().cloned().collect();
@@ -208,19 +212,6 @@ impl Engine {
         if let Some(at) = acknowledgement.as_ref().and_then(|ack| ack.expires) {
             self.timers.set(at, Timer::AcknowledgementExpiry(object));
         }
-    }
-
-    /// `check: off`: nobody looks, and it counts as UP.
-    fn assume_up(&mut self, object: Checkable, now: Timestamp) {
-        let Checkable::Host(id) = object else { return };
-        let status = self.world.host(id);
-        if !self.world.inventory.host(id).is_monitored || status.has_been_checked {
-            return;
-        }
-        let status = id.status_mut(&mut self.world);
-        status.has_been_checked = true;
-        status.last_check = Some(now);
-        status.output = Output::line("not checked, taken as UP");
     }
 
     /// Alarms whose problem ended while nobody looked close; those of objects that are gone close with them.

@@ -96,12 +96,16 @@ impl<'a> Definition<'a> {
         }
     }
 
-    /// Something is run to look at it.
+    /// There is something to look at, and be it only that nobody wants to know.
     pub(super) fn has_active_check(&self) -> bool {
         match self.check.method {
-            CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) => self.is_monitored,
-            CheckMethod::Passive { .. } | CheckMethod::AssumedUp => false,
+            CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) | CheckMethod::AssumedUp => self.is_monitored,
+            CheckMethod::Passive { .. } => false,
         }
+    }
+
+    pub(super) fn is_assumed_up(&self) -> bool {
+        matches!(self.check.method, CheckMethod::AssumedUp)
     }
 
     pub(super) fn max_check_attempts<S: Condition>(&self, status: &Status<S>) -> u16 {

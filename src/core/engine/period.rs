@@ -46,17 +46,21 @@ impl Periods<'_> {
         }
         let from = at.to_jiff();
         let zone = self.zone(id);
-        let mut day = zone.to_datetime(from).date().checked_sub(1.day()).ok()?;
+        let start_of = |day: Date| Some(day.to_zoned_datetime(zone.clone()).ok()?.timestamp());
+        let mut day = zone.to_datetime(from).date();
+        let mut begins = start_of(day)?;
         let mut marks = Vec::new();
         for _ in 0..HORIZON_DAYS {
+            let tomorrow = day.tomorrow().ok()?;
+            let ends = start_of(tomorrow)?;
             marks.clear();
             self.marks(id, day, DEPTH, &mut marks);
+            marks.retain(|mark| (begins..ends).contains(mark) && *mark > from);
             marks.sort_unstable();
-            let hit = marks.iter().find(|mark| **mark > from && self.holds(id, **mark, DEPTH) == inside);
-            if let Some(hit) = hit {
+            if let Some(hit) = marks.iter().find(|mark| self.holds(id, **mark, DEPTH) == inside) {
                 return Some((*hit).into());
             }
-            day = day.checked_add(1.day()).ok()?;
+            (day, begins) = (tomorrow, ends);
         }
         None
     }
@@ -103,34 +107,27 @@ impl Periods<'_> {
         self.0.get(usize::from(id.0)).and_then(|period| period.timezone.clone()).unwrap_or(TimeZone::UTC)
     }
 
-    /// Instants near `date` at which the answer may change: ends of ranges, and the clock's own jumps.
+    /// Instants around `date` at which the answer may change: ends of ranges, midnight, where today's rule takes
+    /// over from yesterday's, and the clock's own jumps.
     fn marks(self, id: PeriodId, date: Date, depth: u8, marks: &mut Vec<jiff::Timestamp>) {
         let Some(period) = self.0.get(usize::from(id.0)).filter(|_| depth > 0) else { return };
         let zone = self.zone(id);
-        let mut mark = |minute: u16| {
-            let Ok(local) = at_minute(date, minute) else { return };
-            let place = zone.to_ambiguous_zoned_datetime(local);
-            marks.extend(place.clone().earlier().ok().map(|at| at.timestamp()));
-            marks.extend(place.later().ok().map(|at| at.timestamp()));
-        };
-        for range in self.ranges(id, date, DEPTH).unwrap_or(&[]) {
-            mark(range.start);
-            mark(range.end);
-        }
-        // Where today's rule takes over from yesterday's, and where a jump of the clock lies in between.
-        mark(0);
-        let noon = zone.to_ambiguous_zoned_datetime(date.at(0, 0, 0, 0)).compatible();
-        if let Ok(start) = noon {
-            let day_end = start.timestamp().checked_add(Span::new().hours(26));
-            let jump = zone.following(start.timestamp()).next().map(|jump| jump.timestamp());
-            marks.extend(jump.filter(|jump| day_end.is_ok_and(|end| *jump < end)));
+        let around = [date.yesterday(), Ok(date), date.tomorrow()];
+        for day in around.into_iter().flatten() {
+            let hours = self.ranges(id, day, DEPTH).unwrap_or(&[]);
+            let ends = hours.iter().flat_map(|range| [range.start, range.end]);
+            for minute in ends.chain([0]) {
+                let Ok(local) = at_minute(day, minute) else { continue };
+                let place = zone.to_ambiguous_zoned_datetime(local);
+                marks.extend(place.clone().earlier().ok().map(|at| at.timestamp()));
+                marks.extend(place.later().ok().map(|at| at.timestamp()));
+            }
+            let start = day.to_zoned_datetime(zone.clone()).ok().map(|at| at.timestamp());
+            let jump = start.and_then(|start| zone.following(start).next());
+            marks.extend(jump.map(|jump| jump.timestamp()));
         }
         for other in &period.exclude {
-            // Its zone may be another: a day on either side covers every difference.
-            for day in [date.checked_sub(1.day()), Ok(date), date.checked_add(1.day())].into_iter().flatten()
-            {
-                self.marks(*other, day, depth - 1, marks);
-            }
+            self.marks(*other, date, depth - 1, marks);
         }
     }
 }

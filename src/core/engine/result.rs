@@ -51,8 +51,11 @@ impl Engine {
         match self.locate(result)? {
             Checkable::Host(id) => {
                 self.admit(id, result, now)?;
-                let semantics = &self.world.inventory.semantics;
-                let Some(state) = verdict::of_host(result.verdict, result.source, semantics) else {
+                let inventory = &self.world.inventory;
+                let is_assumed =
+                    result.source == Source::Active && Definition::of(inventory, id.object()).is_assumed_up();
+                let told = verdict::of_host(result.verdict, result.source, &inventory.semantics);
+                let Some(state) = told.map(|told| if is_assumed { HostState::Up } else { told }) else {
                     return Err(Refusal::Invalid("a host is 0 (UP), 1 (DOWN) or 2 (UNREACHABLE)".to_owned()));
                 };
                 self.fold_host(id, state, result, now, events);

@@ -9,10 +9,10 @@ use super::agenda::{Slot, in_phase, phase};
 use super::member::{Definition, Member};
 use super::period::Periods;
 use super::result::Change;
-use crate::model::check::Job;
+use crate::model::check::{CheckResult, Job, Output, Source, Verdict};
 use crate::model::id::{Checkable, HostId, ObjectKey};
 use crate::model::inventory::Inventory;
-use crate::model::state::{HostState, StateType};
+use crate::model::state::{HostState, State, StateType};
 use crate::model::time::Timestamp;
 
 /// Between two checks when an object has no interval of its own and its check could not run.
@@ -31,6 +31,9 @@ impl Engine {
         loop {
             let (object, slot) = self.agenda.pop(now)?;
             match self.hindrance(object, &slot, now) {
+                None if Definition::of(&self.world.inventory, object).is_assumed_up() => {
+                    self.assume_up(object, now);
+                }
                 None => return Some(self.start(object, slot)),
                 Some(Hindrance::Off) => self.show_plan(object),
                 Some(Hindrance::Until(later)) => {
@@ -87,6 +90,24 @@ impl Engine {
             }
         }
         self.seen = now;
+    }
+
+    /// `check: off`: the check that asks nobody. What it leads to is told with the next step.
+    pub(super) fn assume_up(&mut self, object: Checkable, now: Timestamp) {
+        let Checkable::Host(id) = object else { return };
+        let result = CheckResult {
+            key: self.world.inventory.key(object),
+            place: None,
+            verdict: Verdict::State(State::Ok),
+            output: Output::line("not checked, taken as UP"),
+            started: now,
+            finished: now,
+            latency: Duration::ZERO,
+            source: Source::Active,
+        };
+        let mut events = std::mem::take(&mut self.waiting);
+        self.fold_host(id, HostState::Up, &result, now, &mut events);
+        self.waiting = events;
     }
 
     fn start(&mut self, object: Checkable, slot: Slot) -> Job {

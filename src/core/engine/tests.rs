@@ -1,1 +1,5 @@
+//! Stories of the whole engine, and what must hold in every one of them.
 
+pub(super) mod fixture;
+mod properties;
+mod stories;

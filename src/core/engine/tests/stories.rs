@@ -1,0 +1,1 @@
+//! Scenarios that anybody in operations can read.

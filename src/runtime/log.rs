@@ -1,0 +1,78 @@
+//! The log lines of what the engine says has happened. Scripts match the event names.
+//!
+//! Not every event has a line: what is of interest to a page or the history alone stays out of the log.
+
+use tracing::{debug, info};
+use vigia_core::model::event::{Event, StateChange, What};
+use vigia_core::model::id::ObjectKey;
+use vigia_core::model::state::StateType;
+
+pub(super) fn event(event: &Event) {
+    match &event.what {
+        What::StateChanged(change) => state(change),
+        What::FlappingStarted { subject, percent } => {
+            on(subject, "flapping.started", &format!("changes too often ({percent:.1} %)"));
+        }
+        What::FlappingStopped { subject, percent } => {
+            on(subject, "flapping.stopped", &format!("has settled ({percent:.1} %)"));
+        }
+        What::FlappingDisabled { subject } => on(subject, "flapping.stopped", "flap detection is off"),
+        What::WentStale { subject, .. } => on(subject, "check.stale", "no result came for too long"),
+        What::ResultRefused { refusal } => {
+            debug!(event = "result.refused", error = %refusal, "a result was not taken")
+        }
+        What::Acknowledged { subject, acknowledgement } => {
+            on(subject, "problem.acknowledged", &format!("by {}", acknowledgement.author));
+        }
+        What::DowntimeStarted { id, subject } => {
+            on(subject, "downtime.started", &format!("downtime {id} is in effect"))
+        }
+        What::DowntimeEnded { id, subject, .. } => {
+            on(subject, "downtime.ended", &format!("downtime {id} is over"))
+        }
+        What::AlarmOpened(alarm) => on(&alarm.subject, "alarm.opened", &format!("alarm {}", alarm.id)),
+        What::AlarmClosed(alarm) => on(&alarm.subject, "alarm.closed", &format!("alarm {}", alarm.id)),
+        What::TicketOpened { head, .. } => {
+            info!(event = "ticket.opened", ticket = %head.reference(), "a ticket was opened");
+        }
+        What::TicketReopened { head, .. } => {
+            info!(event = "ticket.reopened", ticket = %head.reference(), "the problem came back");
+        }
+        What::Reloaded { hosts, services, added, changed, removed } => info!(
+            event = "config.applied",
+            count = hosts + services,
+            "in effect: {hosts} hosts, {services} services; {added} added, {changed} changed, {removed} removed"
+        ),
+        What::HandlerDue { .. }
+        | What::AcknowledgementEnded { .. }
+        | What::CommentAdded(_)
+        | What::CommentDeleted { .. }
+        | What::DowntimeScheduled(_)
+        | What::AlarmChanged(_)
+        | What::TicketNoted { .. }
+        | What::Rechecked { .. }
+        | What::Switched { .. }
+        | What::ObjectRemoved { .. }
+        | What::ObjectAdded { .. }
+        | What::ObjectRenamed { .. } => {}
+    }
+}
+
+/// A hard state is news; a soft one is on the way to it.
+fn state(change: &StateChange) {
+    let host = &*change.subject.host;
+    let service = change.subject.service.as_deref().unwrap_or_default();
+    let standing = format!("{};{};{}", change.state, change.state_type, change.attempt);
+    let message = if change.state.is_problem() { "problem" } else { "recovery" };
+    match change.state_type {
+        StateType::Hard => info!(event = "check.state", host, service, standing, "{message} confirmed"),
+        StateType::Soft => {
+            debug!(event = "check.state", host, service, standing, "{message}, not confirmed yet")
+        }
+    }
+}
+
+fn on(subject: &ObjectKey, event: &str, message: &str) {
+    let service = subject.service.as_deref().unwrap_or_default();
+    info!(event, host = %subject.host, service, "{message}");
+}

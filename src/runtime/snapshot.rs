@@ -1,0 +1,100 @@
+//! What doors see of the running daemon: published worlds to read, and the way in for orders.
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use vigia_core::engine::world::World;
+use vigia_core::model::check::CheckResult;
+use vigia_core::model::event::Event;
+use vigia_core::model::operation::{Order, Refusal};
+use vigia_core::model::time::Timestamp;
+
+use super::executor::Load;
+use super::inbox::{Done, Message, NotDone};
+use super::meters::Meters;
+use super::reload::{self, ConfigHealth, ReloadReport};
+use crate::os::clock::Clock;
+
+/// Cheap to clone; everybody has one.
+#[derive(Clone, Debug)]
+pub struct Handle(Arc<Ends>);
+
+/// The doors' ends of the channels.
+#[derive(Debug)]
+pub struct Ends {
+    pub inbox: mpsc::Sender<Message>,
+    pub worlds: watch::Receiver<Arc<World>>,
+    pub events: broadcast::Sender<Arc<[Event]>>,
+    pub load: watch::Receiver<Load>,
+    pub reloads: mpsc::Sender<reload::Request>,
+    pub config: watch::Receiver<Arc<ConfigHealth>>,
+    pub meters: Arc<Meters>,
+    pub clock: Clock,
+    pub started: Timestamp,
+}
+
+impl Handle {
+    pub fn new(ends: Ends) -> Self {
+        Self(Arc::new(ends))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// When the daemon started.
+    pub fn started(&self) -> Timestamp {
+        self.0.started
+    }
+
+    /// The world as last published: at most a tenth of a second old.
+    pub fn world(&self) -> Arc<World> {
+        self.0.worlds.borrow().clone()
+    }
+
+    /// To wait for the next world.
+    pub fn worlds(&self) -> watch::Receiver<Arc<World>> {
+        self.0.worlds.clone()
+    }
+
+    /// What happens from now on. Whoever reads too slowly is told how much was missed.
+    pub fn events(&self) -> broadcast::Receiver<Arc<[Event]>> {
+        self.0.events.subscribe()
+    }
+
+    /// How busy the executor is.
+    pub fn load(&self) -> watch::Receiver<Load> {
+        self.0.load.clone()
+    }
+
+    /// How the configuration stands.
+    pub fn config(&self) -> watch::Receiver<Arc<ConfigHealth>> {
+        self.0.config.clone()
+    }
+
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// Gives an order. Comes back when it is in effect and on the disk, or refused.
+    pub async fn order(&self, order: Order) -> Result<Done, NotDone> {
+        let (answer, answered) = oneshot::channel();
+        self.0.inbox.send(Message::Order(order, answer)).await.map_err(|_closed| NotDone::Stopping)?;
+        answered.await.map_err(|_closed| NotDone::Stopping)?
+    }
+
+    /// Has the configuration read again. Comes back when what is good of it is in effect.
+    pub async fn reload(&self, by: &str) -> Result<ReloadReport, NotDone> {
+        let (answer, answered) = oneshot::channel();
+        let request = reload::Request { by: by.to_owned(), answer: Some(answer) };
+        self.0.reloads.send(request).await.map_err(|_closed| NotDone::Stopping)?;
+        answered.await.map_err(|_closed| NotDone::Stopping)
+    }
+
+    /// Hands in results of others; for each a refusal, or none.
+    pub async fn submit(&self, results: Vec<CheckResult>) -> Result<Vec<Option<Refusal>>, NotDone> {
+        let (answer, answered) = oneshot::channel();
+        self.0.inbox.send(Message::Submitted(results, answer)).await.map_err(|_closed| NotDone::Stopping)?;
+        answered.await.map_err(|_closed| NotDone::Stopping)
+    }
+}
