@@ -191,6 +191,8 @@ pub enum Phase {
     Connect,
     Handshake,
     Answer,
+    /// The answer has begun.
+    Rest,
 }
 
 impl Phase {
@@ -200,6 +202,7 @@ impl Phase {
             2 => "no answer to the connection",
             3 => "the TLS handshake did not end",
             4 => "connected, but no answer came",
+            5 => "the answer began but did not end",
             _ => "no answer",
         }
     }

@@ -220,10 +220,15 @@ impl Call<'_> {
         Ok(self.connected(stream, address, resolve, begun.elapsed()))
     }
 
-    /// Ends a connection in order, but never so slowly that what was found out comes too late.
-    pub async fn close(&self, connection: Connection) {
+    /// Ends a connection with FIN: says that nothing more comes, then takes what the peer still sends for a moment,
+    /// since bytes left unread would make the kernel answer with a reset, which servers log and some count against
+    /// us. Never so slowly that what was found out comes too late.
+    pub async fn close(&self, mut connection: Connection) {
+        const MOMENT: Duration = Duration::from_millis(100);
         let latest = self.deadline.checked_sub(Duration::from_millis(5)).unwrap_or(self.deadline);
-        let _in_time = tokio::time::timeout_at(latest, connection.close()).await.is_ok();
+        let until = latest.min(Instant::now() + MOMENT);
+        // Whether the peer ended in time or not: the socket is closed by being dropped.
+        let _in_time = tokio::time::timeout_at(until, connection.end()).await.is_ok();
     }
 
     fn connected(
@@ -348,14 +353,11 @@ impl Connection {
 
     /// Reads whatever comes next onto the end of the read-ahead; 0: the peer ended.
     pub async fn read_more(&mut self) -> Result<usize, Failure> {
-        let mut chunk = [0_u8; 2048];
-        let count = self
-            .stream
-            .read(&mut chunk)
+        self.ahead.reserve(2048);
+        self.stream
+            .read_buf(&mut self.ahead)
             .await
-            .map_err(|error| Failure::of_io("reading the answer", &error))?;
-        self.ahead.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        Ok(count)
+            .map_err(|error| Failure::of_io("reading the answer", &error))
     }
 
     /// What was read and not yet taken.
@@ -371,29 +373,25 @@ impl Connection {
         sent.await.map_err(|error| Failure::of_io("sending", &error))
     }
 
-    /// Ends with FIN: says that nothing more comes, then takes what the peer still sends for a moment, since bytes
-    /// left unread would make the kernel answer with a reset, which servers log and some count against us.
-    pub async fn close(mut self) {
-        const MOMENT: Duration = Duration::from_millis(100);
+    async fn end(&mut self) {
         const ENOUGH: usize = 64 * 1024;
         if self.stream.shutdown().await.is_err() {
             return;
         }
-        let Stream::Plain(socket) = &mut self.stream else {
-            return;
+        let socket = match &mut self.stream {
+            Stream::Plain(socket) => socket,
+            // Beneath TLS: what its records hold (session tickets, a last word) matters to nobody any more.
+            Stream::Tls(stream) => stream.get_mut(),
+            Stream::Changing => return,
         };
-        let drained = async {
-            let mut chunk = [0_u8; 2048];
-            let mut total = 0;
-            while total < ENOUGH {
-                match socket.read(&mut chunk).await {
-                    Ok(count) if count > 0 => total += count,
-                    Ok(_) | Err(_) => break,
-                }
+        let mut chunk = [0_u8; 512];
+        let mut total = 0;
+        while total < ENOUGH {
+            match socket.read(&mut chunk).await {
+                Ok(count) if count > 0 => total += count,
+                Ok(_) | Err(_) => break,
             }
-        };
-        // Whether the peer ended in time or not: the socket is closed by being dropped.
-        let _in_time = tokio::time::timeout(MOMENT, drained).await.is_ok();
+        }
     }
 }
 

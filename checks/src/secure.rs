@@ -79,8 +79,8 @@ const INSIDE: &[Opt] = &[
     Opt::new::<String>("name", "the name asked for (SNI) and checked, instead of the one connected to"),
     Opt::new::<String>("ca", "file with the certificates to trust, instead of the system's"),
     Opt::new::<String>("cert", "file with our certificate and its chain, for servers that ask")
-        .flags("--client-cert"),
-    Opt::new::<String>("key", "file with our certificate's key").flags("--private-key"),
+        .flags("-J --client-cert"),
+    Opt::new::<String>("key", "file with our certificate's key").flags("-K --private-key"),
     Opt::new::<MinVersion>("min", "the oldest version that is spoken"),
     Opt::new::<Age>("warn", "a certificate of the used path with less life left is WARNING").default("30d"),
     Opt::new::<Age>("crit", "with less than this it is CRITICAL").default("14d"),
@@ -111,7 +111,20 @@ impl OptionType for Tls {
                 "both files are needed, or neither",
             );
         }
+        warn_of_order(&given, reader);
         Some(tls)
+    }
+}
+
+/// Says when `warn` cannot come before `crit`.
+pub(crate) fn warn_of_order(given: &Given, reader: &mut Reader) {
+    let (warn, crit): (Age, Age) = (given.get("warn"), given.get("crit"));
+    if given.written("warn").is_some() && warn <= crit {
+        reader.warn(
+            given.mark("warn"),
+            "`warn` comes no earlier than `crit`: it is CRITICAL at once",
+            "a longer `warn`, or a shorter `crit`",
+        );
     }
 }
 
@@ -154,6 +167,7 @@ impl Session {
 #[derive(Default)]
 pub struct Connectors {
     made: Mutex<HashMap<TlsFiles, (Instant, SslConnector)>>,
+    building: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Connectors {
@@ -166,16 +180,28 @@ impl Connectors {
     /// Files may be renewed in place; they are read again after this long.
     const LIFE: Duration = Duration::from_secs(300);
 
-    fn get(&self, files: &TlsFiles) -> Result<SslConnector, Failure> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, connector)) = made.get(files)
-            && at.elapsed() < Self::LIFE
-        {
-            return Ok(connector.clone());
+    async fn get(&self, files: &TlsFiles) -> Result<SslConnector, Failure> {
+        if let Some(connector) = self.made(files) {
+            return Ok(connector);
         }
-        let connector = build(files)?;
+        // Many checks begin at once after a start: one of them loads, on a thread of its own, and the others wait.
+        let _building = self.building.lock().await;
+        if let Some(connector) = self.made(files) {
+            return Ok(connector);
+        }
+        let to_read = files.clone();
+        let built = tokio::task::spawn_blocking(move || build(&to_read)).await;
+        let lost = |error| Failure::new(Trouble::Local, format!("cannot begin TLS: {error}"));
+        let connector = built.map_err(lost)??;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.insert(files.clone(), (Instant::now(), connector.clone()));
         Ok(connector)
+    }
+
+    fn made(&self, files: &TlsFiles) -> Option<SslConnector> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, connector) = made.get(files)?;
+        (at.elapsed() < Self::LIFE).then(|| connector.clone())
     }
 }
 
@@ -228,7 +254,8 @@ impl Connection {
         let begun = Instant::now();
         let name = tls.name.as_deref().unwrap_or(name).trim_start_matches('[').trim_end_matches(']');
         let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
-        let ssl = prepare(call, tls, name, protocols, &faults)?;
+        let connector = call.shared.connectors.get(&tls.files).await?;
+        let ssl = prepare(&connector, tls, name, protocols, &faults)?;
         let stream = SslStream::new(ssl, socket);
         let mut stream = stream.map_err(|error| Failure::new(Trouble::Local, reason(&error)))?;
         Pin::new(&mut stream).connect().await.map_err(|error| refused(&error))?;
@@ -256,7 +283,7 @@ impl Connection {
 }
 
 fn prepare(
-    call: &Call<'_>,
+    connector: &SslConnector,
     tls: &Tls,
     name: &str,
     protocols: &[&str],
@@ -264,7 +291,6 @@ fn prepare(
 ) -> Result<openssl::ssl::Ssl, Failure> {
     let broken =
         |error: ErrorStack| Failure::new(Trouble::Local, format!("cannot begin TLS: {}", reason(&error)));
-    let connector = call.shared.connectors.get(&tls.files)?;
     let has_zone = name.contains('%');
     let configured = connector.configure().map_err(broken)?;
     let mut ssl = configured

@@ -75,7 +75,18 @@ const EXTRAS: &[Extra] = &[
         covers: &[],
         apply: certificate_days,
     },
+    Extra {
+        flags: "--sni",
+        value: "NAME",
+        help: "the name asked for and checked in TLS",
+        covers: &[],
+        apply: |text| Ok(vec![("tls.name", text.to_owned())]),
+    },
 ];
+
+/// Ports whose protocol has a kind of its own, which asks more and leaves less behind.
+const KNOWN_PORTS: &[(u16, &str)] =
+    &[(22, "ssh"), (25, "smtp"), (53, "dns"), (80, "http"), (443, "https"), (3306, "mysql")];
 
 /// A state that the user chooses for some trouble.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +190,11 @@ impl Probe for Tcp {
 
 impl Tcp {
     async fn look(&self, call: &Call<'_>) -> Outcome {
+        if let Some((_, kind)) = KNOWN_PORTS.iter().find(|(port, _)| *port == self.port) {
+            call.note(|| {
+                format!("port {} has a check of its own, `{kind}`, which speaks its protocol", self.port)
+            });
+        }
         let mut connection = match self.open(call).await {
             Ok(connection) => connection,
             Err(failure) if failure.trouble == Trouble::Refused => {
@@ -191,7 +207,7 @@ impl Tcp {
             Err(failure) => return failure.outcome(call),
         };
         let outcome = self.judge(call, call.elapsed(), &connection, answer);
-        connection.close().await;
+        call.close(connection).await;
         outcome
     }
 

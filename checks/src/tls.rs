@@ -10,7 +10,7 @@ use crate::kind::{Call, Kind, Probe, Short};
 use crate::net::{self, Connection, Endpoint, Failure};
 use crate::options::{Age, Given, Opt, Reader, Texts};
 use crate::outcome::{Outcome, push_seconds};
-use crate::secure::{MinVersion, Session, Tls, TlsFiles, TlsMode};
+use crate::secure::{self, MinVersion, Session, Tls, TlsFiles, TlsMode};
 use crate::starttls::{Dialogue, goodbye, start};
 
 pub(crate) const KIND: Kind = Kind {
@@ -46,8 +46,8 @@ const OPTIONS: &[Opt] = &[
     Opt::new::<bool>("verify", "whether an untrusted chain or a wrong name is CRITICAL").default("on"),
     Opt::new::<String>("ca", "file with the certificates to trust, instead of the system's"),
     Opt::new::<String>("cert", "file with our certificate and its chain, for servers that ask")
-        .flags("--client-cert"),
-    Opt::new::<String>("key", "file with our certificate's key").flags("--private-key"),
+        .flags("-J --client-cert"),
+    Opt::new::<String>("key", "file with our certificate's key").flags("-K --private-key"),
 ];
 
 #[derive(Debug)]
@@ -72,6 +72,7 @@ fn decode(given: &Given, reader: &mut Reader) -> Option<Box<dyn Probe>> {
             "both files are needed, or neither",
         );
     }
+    secure::warn_of_order(given, reader);
     let tls = Tls {
         mode: TlsMode::On,
         verify: given.get("verify"),
@@ -100,7 +101,7 @@ impl Probe for TlsCheck {
                         // Politeness alone: the verdict stands whether they are heard or not.
                         let _heard = connection.send(words).await.is_ok();
                     }
-                    connection.close().await;
+                    call.close(connection).await;
                     outcome
                 }
                 Err(failure) => failure.outcome(call),

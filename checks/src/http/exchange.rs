@@ -17,6 +17,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::Instant;
 
+use crate::kind::{Call, Phase};
 use crate::net::{Connection, Failure, Trouble, explain};
 use crate::outcome::quoted_bytes;
 
@@ -45,6 +46,7 @@ const HEADERS_MAX: usize = 256;
 
 /// Sends a request and reads the answer; of the body at most `max_bytes`.
 pub(super) async fn exchange(
+    call: &Call<'_>,
     connection: Connection,
     request: Request<Full<Bytes>>,
     is_http2: bool,
@@ -55,12 +57,12 @@ pub(super) async fn exchange(
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX));
         let (mut sender, driver) = builder.handshake(io).await.map_err(|error| explain_http(&error))?;
-        return beside(async { read(sender.send_request(request), max_bytes).await }, driver).await;
+        return beside(async { read(call, sender.send_request(request), max_bytes).await }, driver).await;
     }
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_MAX).max_headers(HEADERS_MAX).title_case_headers(true);
     let (mut sender, driver) = builder.handshake(io).await.map_err(|error| explain_http(&error))?;
-    beside(async { read(sender.send_request(request), max_bytes).await }, driver).await
+    beside(async { read(call, sender.send_request(request), max_bytes).await }, driver).await
 }
 
 /// Polls the connection's own work beside the exchange, in this task: nothing is spawned that could outlive the check.
@@ -72,12 +74,14 @@ async fn beside<T>(exchange: impl Future<Output = T>, driver: impl Future) -> T 
 }
 
 async fn read(
+    call: &Call<'_>,
     answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
     max_bytes: usize,
 ) -> Result<Answer, Failure> {
     let begun = Instant::now();
     let (head, mut incoming) = answer.await.map_err(|error| explain_http(&error))?.into_parts();
     let first_byte = begun.elapsed();
+    call.enters(Phase::Rest);
     let status_line = status_line(&head);
     let mut body = Vec::new();
     let mut is_cut = false;

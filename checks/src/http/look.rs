@@ -71,7 +71,7 @@ impl Http {
                 .request(&url, &method, credentials, is_http2, is_start)
                 .map_err(|failure| fail(failure, call, &walk))?;
             let max_bytes = if self.no_body { 0 } else { self.content.max_size };
-            let answer = Box::pin(exchange(connection, request, is_http2, max_bytes)).await;
+            let answer = Box::pin(exchange(call, connection, request, is_http2, max_bytes)).await;
             let answer = answer.map_err(|failure| fail(failure, call, &walk))?;
             walk.first_byte += answer.first_byte;
             walk.transfer += answer.transfer;

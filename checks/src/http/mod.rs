@@ -173,6 +173,13 @@ const EXTRAS: &[Extra] = &[
         covers: &["min_size", "max_size"],
         apply: page_size,
     },
+    Extra {
+        flags: "-L --link",
+        value: "",
+        help: "accepted; the output is text",
+        covers: &[],
+        apply: |_| Ok(Vec::new()),
+    },
     Extra { flags: "--sni", value: "", help: "always on for names", covers: &[], apply: |_| Ok(Vec::new()) },
     Extra {
         flags: "-D --verify-cert",
