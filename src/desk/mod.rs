@@ -8,6 +8,8 @@ mod password;
 pub mod rights;
 mod secret;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::collections::HashMap;

@@ -183,3 +183,24 @@ async fn after_a_stop_one_file_holds_everything() {
     let copied = start(copy.path(), world);
     assert_eq!(count_lines(&copied.store).await, 1);
 }
+
+#[tokio::test]
+async fn a_program_that_holds_the_file_is_named_and_outlived_without_anything_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(&[("web01", &["HTTP"])]);
+    let running = start(folder.path(), world.clone());
+    running.publish(vec![], &world).await.unwrap();
+    let other = rusqlite::Connection::open(folder.path().join("vigia.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    *world.services.get_mut(0) = checked(State::Critical, "bad", 1);
+    let events = vec![alert(1, State::Ok, State::Critical, "bad")];
+    let refusal = running.publish(events, &world).await.unwrap_err();
+    assert!(refusal.why.contains("another program"), "{refusal}");
+    assert!(running.store.health().borrow().failing.is_some());
+    other.execute_batch("ROLLBACK").unwrap();
+    let mut health = running.store.health();
+    health.wait_for(|health| health.failing.is_none()).await.unwrap();
+    assert_eq!(count_lines(&running.store).await, 1);
+    running.writer.stop().await;
+    assert_eq!(restore(folder.path()).services.len(), 1);
+}
