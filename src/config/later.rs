@@ -1,0 +1,68 @@
+//! What can be written already and is not acted on yet: said once by `vigia validate` and on the page, so that
+//! nobody waits for it.
+
+use super::files::Document;
+use super::tree::{Map, Node};
+
+/// Said of every configuration, until there are messages.
+const MESSAGES: &str = "nobody is told yet: this version sends no messages, so `contacts`, `notification_…` and \
+    `escalations` have no effect";
+
+/// Top-level keys, or keys in them, that are read and checked, and do nothing.
+const SECTIONS: &[(&str, &str)] = &[
+    ("discovery", "`discovery` does not run yet"),
+    ("pollers", "`pollers` are not used yet: every check runs here"),
+    ("backup", "`backup` makes no copies yet"),
+    ("nagios", "`nagios`: none of its files and sockets is served yet"),
+    ("tickets.trackers", "`tickets.trackers` are not told of tickets yet"),
+    ("web.tls", "`web.tls` is not used yet: the page is served without TLS"),
+    ("web.auth.proxy", "`web.auth.proxy` is not used yet"),
+    ("web.auth.oidc", "`web.auth.oidc` is not used yet"),
+    ("web.public_status", "`web.public_status` is not served yet"),
+    ("metrics.listen", "`metrics.listen` is not used yet: metrics are on the web listener"),
+];
+
+/// One sentence for each of them that stands in these files.
+pub fn not_yet(documents: &[Document<'_>]) -> Vec<&'static str> {
+    let mut told = vec![MESSAGES];
+    for (path, sentence) in SECTIONS {
+        if documents.iter().any(|document| says(&document.map, path)) {
+            told.push(sentence);
+        }
+    }
+    told
+}
+
+fn says(map: &Map<'_>, path: &str) -> bool {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    let Some(node) = map.get(first) else { return false };
+    if rest.is_empty() { is_something(node) } else { node.map().is_some_and(|map| says(map, rest)) }
+}
+
+/// Neither empty nor switched off.
+fn is_something(node: &Node<'_>) -> bool {
+    let is_off = node.text().is_some_and(|text| super::decode::switch(text) == Some(false));
+    let is_empty = node.map().is_some_and(Map::is_empty) || node.is_nothing() || node.is_cancelled();
+    !is_off && !is_empty
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::files::Author;
+    use crate::config::place::{FileId, Source};
+    use crate::config::tree;
+
+    fn told(yaml: &str) -> usize {
+        let source = Source::new("t.yaml", yaml);
+        let map = tree::parse(&source, FileId(0), &tree::Limits::default(), &mut Vec::new()).unwrap();
+        not_yet(&[Document { file: FileId(0), author: Author::Person, map }]).len() - 1
+    }
+
+    #[test]
+    fn what_is_written_and_not_acted_on_is_told_once() {
+        assert_eq!(told("hosts: {a: 192.0.2.1}"), 0);
+        assert_eq!(told("web: {tls: off, listen: off}\nbackup:\ndiscovery: {}"), 0);
+        assert_eq!(told("web: {tls: {cert: a, key: b}}\nbackup: {dir: /b}"), 2);
+    }
+}
