@@ -62,13 +62,12 @@ impl Engine {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) {
-        let status = id.status_mut(&mut self.world);
-        let Some(acknowledgement) = &status.acknowledgement else { return };
+        let Some(acknowledgement) = &id.status(&self.world).acknowledgement else { return };
         let is_recovery = !change.state.is_problem();
         if !is_recovery && (acknowledgement.sticky || !change.is_other_state) {
             return;
         }
-        status.acknowledgement = None;
+        self.put_acknowledgement(id.object(), None);
         let why = if is_recovery { AcknowledgementEnd::Recovered } else { AcknowledgementEnd::StateChanged };
         let subject = self.world.inventory.key(id.object());
         tell(events, now, What::AcknowledgementEnded { subject, why });

@@ -45,6 +45,8 @@ impl Engine {
             self.close_alarm_on_recovery(object, now, events);
             if change.transition == Transition::HardRecovery || self.has_open_ticket(object) {
                 self.note_recovery(object, now, events);
+            } else {
+                self.wait_for_closing(object);
             }
             return;
         }

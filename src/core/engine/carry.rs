@@ -335,32 +335,26 @@ impl Engine {
 
 fn carry(mut past: impl Past, inventory: &Inventory) -> Carried {
     let mut carried = Carried::default();
-    for (at, host) in inventory.hosts.iter().enumerate() {
-        let id = crate::model::id::HostId(u32::try_from(at).expect("indexes of an inventory fit"));
+    for id in inventory.host_ids() {
+        let host = inventory.host(id);
         let definition = Definition::of(inventory, Checkable::Host(id));
-        let names = std::iter::once(&host.name).chain(&host.was);
-        let found = names.into_iter().find_map(|name| Some((name.clone(), past.host(name)?)));
-        let key = ObjectKey { host: host.name.clone(), service: None };
-        let old_name = found.as_ref().map(|(name, _)| name.clone());
-        carried.note(
-            key,
-            found.as_ref().map(|(name, kept)| (name.clone(), None, kept.before)),
-            host.fingerprint,
-        );
+        let mut names = std::iter::once(&host.name).chain(&host.was);
+        let found = names.find_map(|name| Some((ObjectKey::host(name.clone()), past.host(name)?)));
+        let old_name = found.as_ref().map_or_else(|| host.name.clone(), |(old, _)| old.host.clone());
+        carried.note(ObjectKey::host(host.name.clone()), found.as_ref(), host.fingerprint);
         let (status, slot) = take_up(found.map(|(_, kept)| kept), &definition);
         carried.hosts.push(status);
         carried.host_slots.push(slot);
-        let old_name = old_name.unwrap_or_else(|| host.name.clone());
         for id in &host.services {
-            debug_assert_eq!(id.index(), carried.services.len(), "services lie in the order of their hosts");
             let service = inventory.service(*id);
+            debug_assert_eq!(id.index(), carried.services.len(), "services lie in the order of their hosts");
             let definition = Definition::of(inventory, Checkable::Service(*id));
-            let names = std::iter::once(&service.name).chain(&service.was);
-            let found =
-                names.into_iter().find_map(|name| Some((name.clone(), past.service(&old_name, name)?)));
-            let key = ObjectKey { host: host.name.clone(), service: Some(service.name.clone()) };
-            let from = found.as_ref().map(|(name, kept)| (old_name.clone(), Some(name.clone()), kept.before));
-            carried.note(key, from, service.fingerprint);
+            let mut names = std::iter::once(&service.name).chain(&service.was);
+            let found = names.find_map(|name| {
+                Some((ObjectKey::service(old_name.clone(), name.clone()), past.service(&old_name, name)?))
+            });
+            let key = ObjectKey::service(host.name.clone(), service.name.clone());
+            carried.note(key, found.as_ref(), service.fingerprint);
             let (status, slot) = take_up(found.map(|(_, kept)| kept), &definition);
             carried.services.push(status);
             carried.service_slots.push(slot);
@@ -371,20 +365,14 @@ fn carry(mut past: impl Past, inventory: &Inventory) -> Carried {
 }
 
 impl Carried {
-    fn note(
-        &mut self,
-        key: ObjectKey,
-        from: Option<(Name, Option<Name>, Option<(u16, u64)>)>,
-        fingerprint: u64,
-    ) {
-        let Some((host, service, before)) = from else {
+    fn note<T>(&mut self, key: ObjectKey, found: Option<&(ObjectKey, Kept<T>)>, fingerprint: u64) {
+        let Some((old, kept)) = found else {
             self.added.push(key);
             return;
         };
-        self.changed += usize::from(before.is_some_and(|(_, old)| old != fingerprint));
-        let old = ObjectKey { host, service };
-        if old != key {
-            self.renamed.insert(old, key);
+        self.changed += usize::from(kept.before.is_some_and(|(_, before)| before != fingerprint));
+        if *old != key {
+            self.renamed.insert(old.clone(), key);
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::model::status::Status;
 use crate::model::time::Timestamp;
 
 impl Engine {
-    #[expect(clippy::too_many_lines, reason = "one arm an operation; each calls what does it")]
     pub(super) fn operate(
         &mut self,
         order: Order,

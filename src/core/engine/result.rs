@@ -169,6 +169,8 @@ impl Engine {
         if problem_opened {
             self.world.records.next.problem += 1;
         }
+        let counted = self.world.place(object);
+        self.world.totals.shift(counted_before, counted);
         if !self.silent.is_empty() {
             self.silent.remove(&object);
         }
@@ -182,8 +184,6 @@ impl Engine {
         if result.source == Source::Active {
             self.plan_after_result(id, &definition, result.started, now);
         }
-        let counted = self.world.place(object);
-        self.world.totals.shift(counted_before, counted);
         self.say_change(id, change, &definition, now, events);
         change
     }

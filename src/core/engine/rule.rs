@@ -1,7 +1,8 @@
 //! Which rules a problem sets off, and when. (`config.md` 5, "Rules"; `ossim-tickets.md` 8.4)
 //!
 //! Everything here follows from the status and the clock, so a restart or a reload changes nothing: `lasting`
-//! counts from the last hard change (for rules that take soft problems, from the last change). `notify`,
+//! counts from the last hard change (for rules that take soft problems, from the last change), and not from
+//! before the host came back. `notify`,
 //! `webhook` and `run` belong to the issue on notifications; sources other than availability to the one on
 //! alarms.
 
@@ -107,7 +108,15 @@ impl Engine {
                 (status.last_state_change, status.last_hard_state_change)
             }
         };
-        if hard { hard_change } else { change }
+        let since = if hard { hard_change } else { change };
+        match object {
+            Checkable::Host(_) => since,
+            // That its host is there is one of the conditions.
+            Checkable::Service(id) => {
+                let host = self.world.inventory.service(id).host;
+                since.max(self.world.host(host).last_state_change)
+            }
+        }
     }
 
     /// A service's state says nothing of its own while its host is not UP, nor until it was looked at after the

@@ -114,6 +114,23 @@ impl Engine {
         head.is_some_and(|head| head.status != TicketStatus::Closed && head.recovered.is_none())
     }
 
+    /// Good again after being softly bad: the wait for closing begins anew.
+    pub(super) fn wait_for_closing(&mut self, object: Checkable) {
+        if self.index.tickets.is_empty() {
+            return;
+        }
+        if let Some(head) = self.ticket_of(&self.world.inventory.key(object)).cloned() {
+            self.set_ticket_timers(&head);
+        }
+    }
+
+    fn last_change(&self, object: Checkable) -> Option<Timestamp> {
+        match object {
+            Checkable::Host(id) => self.world.host(id).last_state_change,
+            Checkable::Service(id) => self.world.service(id).last_state_change,
+        }
+    }
+
     pub(super) fn note_recovery(&mut self, object: Checkable, now: Timestamp, events: &mut Vec<Event>) {
         if self.index.tickets.is_empty() {
             return;
@@ -130,17 +147,22 @@ impl Engine {
         self.note_ourselves(id, text, None, now, events);
     }
 
-    /// Stable long enough: unless it is bad again, or was for a while.
+    /// Stable long enough, unless it is bad again or was for a while, be it softly.
     pub(super) fn ticket_is_to_close(&mut self, id: TicketId, now: Timestamp, events: &mut Vec<Event>) {
         let Some(head) = self.world.records.tickets.get(&id).cloned() else { return };
         let Some(wait) = self.action_of(&head).and_then(|action| action.close_on_recovery) else { return };
         let Some(recovered) = head.recovered.filter(|_| head.status != TicketStatus::Closed) else { return };
         let object = head.subject.as_ref().and_then(|subject| self.world.inventory.find(subject));
-        let is_bad = object.is_some_and(|object| self.world.glance(object).is_problem);
-        if recovered.after(wait) > now || is_bad {
+        if object.is_some_and(|object| self.world.glance(object).is_problem) {
             return;
         }
-        let text = format!("Closed: no problem for {} s.", now.since(recovered).as_secs());
+        let changed = object.and_then(|object| self.last_change(object));
+        let stable = changed.map_or(recovered, |changed| changed.max(recovered));
+        if stable.after(wait) > now {
+            self.timers.set(stable.after(wait), Timer::TicketClose(id));
+            return;
+        }
+        let text = format!("Closed: no problem for {} s.", now.since(stable).as_secs());
         self.note_ourselves(id, text, Some(("Fixed", TicketStatus::Closed)), now, events);
     }
 

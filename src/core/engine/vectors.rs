@@ -41,7 +41,7 @@ enum Value {
     Whole(i64),
     Decimal(f64),
     Text(String),
-    List(Vec<Value>),
+    List(Vec<Self>),
     Map(Map),
     Nothing,
 }
