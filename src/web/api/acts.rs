@@ -1,0 +1,456 @@
+//! What the API orders. One object as `host` and `service`, several as `objects`.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Path, Request};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use vigia_core::model::check::{Output, Verdict};
+use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
+use vigia_core::model::operation::{Operation, TicketNote};
+use vigia_core::model::state::{Condition, HostState, State};
+use vigia_core::model::ticket::TicketStatus;
+use vigia_core::model::time::Timestamp;
+use vigia_core::nagios::output;
+
+use crate::web::backend::{Done, Trouble};
+use crate::web::error::Failure;
+use crate::web::frame::Seen;
+use crate::web::orders::{self, Answers, FieldError, TicketFields};
+use crate::web::pages::tickets::ticket_id;
+
+/// A JSON body, whose mistakes are told like all others.
+pub(crate) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                Err(Failure::Wrong("send JSON, with `Content-Type: application/json`".to_owned()))
+            }
+            Err(rejection) => Err(Failure::Wrong(rejection.body_text())),
+        }
+    }
+}
+
+impl From<FieldError> for Failure {
+    fn from(error: FieldError) -> Self {
+        Self::Wrong(error.to_string())
+    }
+}
+
+#[derive(Clone, Deserialize)]
+struct Named {
+    host: String,
+    service: Option<String>,
+}
+
+impl Named {
+    fn key(&self) -> ObjectKey {
+        ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) }
+    }
+}
+
+/// Whom an act is about.
+#[derive(Default, Deserialize)]
+struct Subjects {
+    host: Option<String>,
+    service: Option<String>,
+    #[serde(default)]
+    objects: Vec<Named>,
+}
+
+impl Subjects {
+    fn keys(&self) -> Result<Vec<ObjectKey>, Failure> {
+        let one = self.host.as_ref().map(|host| Named { host: host.clone(), service: self.service.clone() }.key());
+        let keys: Vec<ObjectKey> = one.into_iter().chain(self.objects.iter().map(Named::key)).collect();
+        if keys.is_empty() {
+            return Err(Failure::Wrong("say which: `host`, and `service` for a service, or a list `objects`".to_owned()));
+        }
+        Ok(keys)
+    }
+}
+
+/// A time as a text people write, or as seconds since the epoch.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum When {
+    Seconds(i64),
+    Text(String),
+}
+
+impl When {
+    fn text(&self) -> String {
+        match self {
+            Self::Seconds(seconds) => format!("@{seconds}"),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+fn words(when: Option<&When>) -> String {
+    when.map(When::text).unwrap_or_default()
+}
+
+/// One refused order of one is an error; of several it stands in the list.
+fn answer(what: &str, answers: &Answers) -> Result<Json<Value>, Failure> {
+    if let (true, [(key, why)]) = (answers.done.is_empty(), answers.refused.as_slice()) {
+        return Err(Failure::Refused(format!("{why} ({key})")));
+    }
+    let refused = answers.refused.iter().map(|(key, why)| json!({"host": &*key.host, "service": key.service.as_deref(), "error": why}));
+    let ids: Vec<u64> = answers.done.iter().filter_map(|done| done.record).collect();
+    Ok(Json(json!({
+        "message": format!("{what} {}", orders::told(answers.done.len())),
+        "accepted": answers.done.len(),
+        "refused": refused.collect::<Vec<Value>>(),
+        "ids": ids,
+    })))
+}
+
+async fn each(
+    seen: &Seen,
+    subjects: &Subjects,
+    what: &str,
+    order: impl Fn(ObjectKey) -> Operation,
+) -> Result<Json<Value>, Failure> {
+    answer(what, &seen.give_each(&subjects.keys()?, order).await?)
+}
+
+fn done(message: impl Into<String>, done: &Done) -> Json<Value> {
+    Json(json!({ "message": message.into(), "id": done.record, "reference": done.ticket.map(|ticket| ticket.to_string()) }))
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Acknowledge {
+    #[serde(flatten)]
+    subjects: Subjects,
+    comment: String,
+    #[serde(default = "yes")]
+    sticky: bool,
+    #[serde(default = "yes")]
+    notify: bool,
+    expires: Option<When>,
+}
+
+pub(crate) async fn acknowledge(Extension(seen): Extension<Seen>, Body(asked): Body<Acknowledge>) -> Result<Json<Value>, Failure> {
+    let comment = orders::text("comment", &asked.comment)?;
+    let expires = orders::expires(&words(asked.expires.as_ref()), &seen.eyes)?;
+    let Acknowledge { sticky, notify, .. } = asked;
+    let order = |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify, expires };
+    each(&seen, &asked.subjects, "acknowledged", order).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Plain {
+    #[serde(flatten)]
+    subjects: Subjects,
+}
+
+pub(crate) async fn remove_acknowledgement(Extension(seen): Extension<Seen>, Body(asked): Body<Plain>) -> Result<Json<Value>, Failure> {
+    let order = |subject| Operation::RemoveAcknowledgement { subject };
+    each(&seen, &asked.subjects, "acknowledgement removed from", order).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Remark {
+    #[serde(flatten)]
+    subjects: Subjects,
+    comment: String,
+}
+
+pub(crate) async fn comment(Extension(seen): Extension<Seen>, Body(asked): Body<Remark>) -> Result<Json<Value>, Failure> {
+    let text = orders::text("comment", &asked.comment)?;
+    let order = |subject| Operation::AddComment { subject, text: text.clone() };
+    each(&seen, &asked.subjects, "comment added to", order).await
+}
+
+pub(crate) async fn delete_comment(Extension(seen): Extension<Seen>, Path(id): Path<u64>) -> Result<Json<Value>, Failure> {
+    let answer = seen.give(Operation::DeleteComment { id: CommentId(id) }).await?;
+    Ok(done("comment deleted", &answer))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Silence {
+    #[serde(flatten)]
+    subjects: Subjects,
+    comment: String,
+    start: Option<When>,
+    end: Option<When>,
+    #[serde(rename = "for")]
+    length: Option<String>,
+    flexible: Option<String>,
+    /// Of hosts: their services too.
+    #[serde(default)]
+    services: bool,
+}
+
+pub(crate) async fn downtime(Extension(seen): Extension<Seen>, Body(asked): Body<Silence>) -> Result<Json<Value>, Failure> {
+    let comment = orders::text("comment", &asked.comment)?;
+    let end = asked.length.clone().unwrap_or_else(|| words(asked.end.as_ref()));
+    let flexible = asked.flexible.as_deref().unwrap_or_default();
+    let span = orders::downtime_span(&words(asked.start.as_ref()), &end, flexible, &seen.eyes)?;
+    let mut keys = asked.subjects.keys()?;
+    if asked.services {
+        keys = orders::with_services(&seen.world, &keys);
+    }
+    let answers = seen.give_each(&keys, |subject| orders::schedule(subject, &span, comment.clone())).await?;
+    answer("downtime for", &answers).map(|Json(mut body)| {
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("start_time".to_owned(), json!(span.start.as_second()));
+            fields.insert("end_time".to_owned(), json!(span.end.as_second()));
+        }
+        Json(body)
+    })
+}
+
+pub(crate) async fn cancel_downtime(Extension(seen): Extension<Seen>, Path(id): Path<u64>) -> Result<Json<Value>, Failure> {
+    let answer = seen.give(Operation::CancelDowntime { id: DowntimeId(id) }).await?;
+    Ok(done("downtime cancelled", &answer))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Recheck {
+    #[serde(flatten)]
+    subjects: Subjects,
+    #[serde(default = "yes")]
+    forced: bool,
+}
+
+pub(crate) async fn recheck(Extension(seen): Extension<Seen>, Body(asked): Body<Recheck>) -> Result<Json<Value>, Failure> {
+    let (at, forced) = (seen.eyes.now, asked.forced);
+    each(&seen, &asked.subjects, "checking", |subject| Operation::Recheck { subject, at, forced }).await
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StateSaid {
+    Number(i32),
+    Word(String),
+}
+
+/// A passive result.
+#[derive(Deserialize)]
+pub(crate) struct Submitted {
+    host: String,
+    service: Option<String>,
+    state: StateSaid,
+    /// As a plugin prints it: first line, `|`, performance data, further lines.
+    output: String,
+    perfdata: Option<String>,
+    long_output: Option<String>,
+    at: Option<i64>,
+}
+
+impl Submitted {
+    fn operation(&self, now: Timestamp) -> Result<Operation, String> {
+        let subject = ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) };
+        let code = match &self.state {
+            StateSaid::Number(number) => *number,
+            StateSaid::Word(word) => {
+                let service = State::from_word(word).map(Condition::number);
+                let number = if subject.service.is_some() { service } else { HostState::from_word(word).map(Condition::number) };
+                i32::from(number.ok_or_else(|| format!("`{word}` is not a state"))?)
+            }
+        };
+        let mut printed = self.output.clone();
+        if let Some(perfdata) = &self.perfdata {
+            printed.push_str(" | ");
+            printed.push_str(perfdata);
+        }
+        if let Some(long) = &self.long_output {
+            printed.push('\n');
+            printed.push_str(long);
+        }
+        let output: Output = output::parse(printed.as_bytes());
+        let at = self.at.map_or(now, Timestamp::from_second);
+        Ok(Operation::SubmitResult { subject, verdict: Verdict::Exit(code), output: output.into(), at })
+    }
+}
+
+pub(crate) async fn result(Extension(seen): Extension<Seen>, Body(asked): Body<Submitted>) -> Result<Json<Value>, Failure> {
+    let operation = asked.operation(seen.eyes.now).map_err(Failure::Wrong)?;
+    let answer = seen.give(operation).await?;
+    Ok(done("result taken", &answer))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Batch {
+    results: Vec<Submitted>,
+}
+
+/// Each result on its own: one that is refused does not hold up the others.
+pub(crate) async fn results(Extension(seen): Extension<Seen>, Body(asked): Body<Batch>) -> Result<Json<Value>, Failure> {
+    let (mut accepted, mut refused) = (0, Vec::new());
+    for submitted in &asked.results {
+        let outcome = match submitted.operation(seen.eyes.now) {
+            Ok(operation) => seen.give(operation).await.map(drop),
+            Err(text) => Err(Trouble::Refused(text)),
+        };
+        match outcome {
+            Ok(()) => accepted += 1,
+            Err(Trouble::Unavailable(text)) => return Err(Failure::Unavailable(text)),
+            Err(trouble) => {
+                refused.push(json!({"host": submitted.host, "service": submitted.service, "error": trouble.to_string()}));
+            }
+        }
+    }
+    Ok(Json(json!({ "message": format!("{accepted} results taken"), "accepted": accepted, "refused": refused })))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Ticket {
+    title: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    class: String,
+    #[serde(default)]
+    r#type: String,
+    priority: Option<u8>,
+    #[serde(default)]
+    in_charge: String,
+    host: Option<String>,
+    service: Option<String>,
+    alarm: Option<u64>,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+pub(crate) async fn open_ticket(Extension(seen): Extension<Seen>, Body(asked): Body<Ticket>) -> Result<Json<Value>, Failure> {
+    let subject = asked.host.clone().map(|host| Named { host, service: asked.service.clone() }.key());
+    let ticket = orders::new_ticket(TicketFields {
+        title: &asked.title,
+        text: &asked.text,
+        class: &asked.class,
+        r#type: &asked.r#type,
+        priority: &asked.priority.map(|number| number.to_string()).unwrap_or_default(),
+        in_charge: &asked.in_charge,
+        tags: &asked.tags.join(","),
+        subject,
+        alarm: asked.alarm.map(AlarmId),
+    })?;
+    let answer = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
+    Ok(done("ticket opened", &answer))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NoteSaid {
+    text: String,
+    action: String,
+    status: String,
+    priority: Option<u8>,
+    in_charge: String,
+    resolution: String,
+}
+
+async fn give_note(seen: &Seen, reference: &str, note: TicketNote, what: &str) -> Result<Json<Value>, Failure> {
+    let id = ticket_id(reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
+    let answer = seen.give(Operation::NoteTicket { id, note: Box::new(note) }).await?;
+    Ok(done(format!("ticket {reference} {what}"), &answer))
+}
+
+pub(crate) async fn note_ticket(
+    Extension(seen): Extension<Seen>,
+    Path(reference): Path<String>,
+    Body(asked): Body<NoteSaid>,
+) -> Result<Json<Value>, Failure> {
+    let note = TicketNote {
+        text: orders::text("text", &asked.text)?,
+        action: orders::some(&asked.action),
+        status: orders::status(&asked.status)?,
+        priority: orders::priority(&asked.priority.map(|number| number.to_string()).unwrap_or_default())?,
+        in_charge: orders::some(&asked.in_charge),
+        resolution: orders::some(&asked.resolution),
+    };
+    give_note(&seen, &reference, note, "noted").await
+}
+
+pub(crate) async fn close_ticket(
+    Extension(seen): Extension<Seen>,
+    Path(reference): Path<String>,
+    Body(asked): Body<NoteSaid>,
+) -> Result<Json<Value>, Failure> {
+    let note = orders::closing(&asked.resolution, &asked.text)?;
+    give_note(&seen, &reference, note, "closed").await
+}
+
+pub(crate) async fn reopen_ticket(
+    Extension(seen): Extension<Seen>,
+    Path(reference): Path<String>,
+    Body(asked): Body<NoteSaid>,
+) -> Result<Json<Value>, Failure> {
+    let text = orders::text("text", &asked.text)?;
+    let note = TicketNote { text, status: Some(TicketStatus::Open), ..TicketNote::default() };
+    give_note(&seen, &reference, note, "reopened").await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Closing {
+    comment: String,
+}
+
+pub(crate) async fn close_alarm(
+    Extension(seen): Extension<Seen>,
+    Path(id): Path<u64>,
+    Body(asked): Body<Closing>,
+) -> Result<Json<Value>, Failure> {
+    let comment = orders::text("comment", &asked.comment)?;
+    let answer = seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment }).await?;
+    Ok(done(format!("alarm {id} closed"), &answer))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Owner {
+    owner: Option<String>,
+}
+
+pub(crate) async fn own_alarm(
+    Extension(seen): Extension<Seen>,
+    Path(id): Path<u64>,
+    Body(asked): Body<Owner>,
+) -> Result<Json<Value>, Failure> {
+    let owner = asked.owner.as_deref().and_then(orders::some);
+    let answer = seen.give(Operation::OwnAlarm { alarm: AlarmId(id), owner }).await?;
+    Ok(done(format!("alarm {id} has another owner"), &answer))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Linked {
+    ticket: Option<String>,
+    title: Option<String>,
+}
+
+/// Links the alarm to a ticket, or opens one for it.
+pub(crate) async fn ticket_for_alarm(
+    Extension(seen): Extension<Seen>,
+    Path(id): Path<u64>,
+    Body(asked): Body<Linked>,
+) -> Result<Json<Value>, Failure> {
+    let alarm = seen.web.backend.alarm(AlarmId(id)).await?;
+    if let Some(reference) = asked.ticket {
+        let ticket = ticket_id(&reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
+        let answer = seen.give(Operation::LinkAlarm { alarm: AlarmId(id), ticket }).await?;
+        return Ok(done(format!("alarm {id} linked to {reference}"), &answer));
+    }
+    let title = asked.title.unwrap_or_else(|| format!("{} is {}", alarm.subject, alarm.state));
+    let fields = TicketFields {
+        title: &title,
+        text: &alarm.output,
+        subject: Some(alarm.subject.clone()),
+        alarm: Some(AlarmId(id)),
+        ..TicketFields::default()
+    };
+    let ticket = orders::new_ticket(fields)?;
+    let answer = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
+    Ok(done("ticket opened", &answer))
+}

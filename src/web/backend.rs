@@ -1,0 +1,380 @@
+//! What the pages and the API need of the rest of the daemon, in one trait.
+//!
+//! Two implementations: the running daemon's (runtime, store and desk behind it) and the fixture of the tests,
+//! which is how every page can be looked at without a daemon. Nothing here knows HTTP or HTML.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use vigia_core::engine::world::World;
+use vigia_core::model::alarm::Alarm;
+use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
+use vigia_core::model::operation::{Order, Refusal};
+use vigia_core::model::state::{AnyState, StateType};
+use vigia_core::model::ticket::{Reference, TicketHead, TicketStatus};
+use vigia_core::model::time::Timestamp;
+
+/// An answer that may take a while: the store's reader or the conductor has to be asked.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why something could not be had. The text is for the person who asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// The engine or the desk said no.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
+    /// The part that should answer cannot at the moment (stopping, disk trouble).
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        match &refusal {
+            Refusal::UnknownObject(_) | Refusal::UnknownRecord { .. } => Self::Missing(refusal.to_string()),
+            Refusal::NoProblem(_)
+            | Refusal::AlreadyAcknowledged(_)
+            | Refusal::PassiveOff(_)
+            | Refusal::Outdated(_)
+            | Refusal::Reversed
+            | Refusal::Past
+            | Refusal::Invalid(_) => Self::Refused(refusal.to_string()),
+        }
+    }
+}
+
+pub trait Backend: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+
+    /// The world as last published. Cheap.
+    fn world(&self) -> Arc<World>;
+
+    /// Wakes with every publication.
+    fn worlds(&self) -> watch::Receiver<Arc<World>>;
+
+    /// Resolves when the order is on disk.
+    fn order(&self, order: Order) -> Answer<'_, Result<Done, Trouble>>;
+
+    /// Reads the configuration again and waits for the outcome.
+    fn reload(&self, author: Arc<str>) -> Answer<'_, Result<ReloadReport, Trouble>>;
+
+    fn health(&self) -> Arc<Health>;
+
+    fn process(&self) -> Process;
+
+    /// Where each effective value of an object was written; empty for an object that is not there.
+    fn origins(&self, key: &ObjectKey) -> Vec<Origin>;
+
+    /// Newest first.
+    fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>>;
+
+    /// Newest first, and how many there are without the limit.
+    fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<Arc<Alarm>>), Trouble>>;
+
+    fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>>;
+
+    /// Last changed first, and how many there are without the limit.
+    fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<TicketRow>), Trouble>>;
+
+    fn ticket(&self, id: TicketId) -> Answer<'_, Result<Ticket, Trouble>>;
+
+    /// The token of a new session, or why not.
+    fn login(&self, name: String, password: String, from: String) -> Answer<'_, Result<String, Trouble>>;
+
+    /// Whose session (or API token) it is, if it is still good.
+    fn session(&self, token: String) -> Answer<'_, Option<Account>>;
+
+    fn logout(&self, token: String) -> Answer<'_, ()>;
+
+    fn users(&self) -> Answer<'_, Result<Vec<Account>, Trouble>>;
+
+    fn change_user(&self, change: UserChange, author: Arc<str>) -> Answer<'_, Result<(), Trouble>>;
+}
+
+/// What an order came to, beyond having worked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The ticket it opened or changed.
+    pub ticket: Option<Reference>,
+    /// The number of the comment or downtime it made.
+    pub record: Option<u64>,
+}
+
+/// What each role may, in growing order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// May not even look.
+    #[default]
+    Nobody,
+    Viewer,
+    Operator,
+    Editor,
+    Admin,
+}
+
+impl Role {
+    pub const ALL: &'static [Self] = &[Self::Nobody, Self::Viewer, Self::Operator, Self::Editor, Self::Admin];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|role| role.word() == word && *role != Self::Nobody)
+    }
+}
+
+/// An account, never with its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub name: Arc<str>,
+    pub role: Role,
+    pub contact: Option<Arc<str>>,
+    pub is_disabled: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub enum UserChange {
+    Add { name: String, role: Role, password: Option<String>, contact: Option<String> },
+    SetPassword { name: String, password: String },
+    Disable { name: String },
+    Enable { name: String },
+}
+
+/// What an administrator must know of the configuration and of vigia itself.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    pub generation: u32,
+    pub loaded: Option<Timestamp>,
+    /// The last load that was refused as a whole; the previous configuration goes on.
+    pub refused: Option<String>,
+    /// Errors and warnings of the last load, in the order of files and lines.
+    pub problems: Vec<ConfigProblem>,
+    pub quarantine: Vec<Quarantined>,
+    /// One line each: what is configured and not acted on, what is degraded.
+    pub notices: Vec<Notice>,
+    /// Settings that differ from the running ones and need a restart.
+    pub restart_needed: Vec<String>,
+    pub files: Vec<String>,
+}
+
+impl Health {
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.is_error).count()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    pub is_error: bool,
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    pub column: u32,
+    pub message: String,
+    pub hint: Option<String>,
+    /// The whole of it as a terminal shows it: place, line, caret, hint.
+    pub rendered: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// `host web01`, `service web01/HTTP`, …
+    pub object: String,
+    pub key: Option<ObjectKey>,
+    pub file: String,
+    pub line: u32,
+    pub message: String,
+    /// It goes on as it was last good; otherwise it is not loaded at all.
+    pub is_last_good: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub urgency: Urgency,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Worth knowing; shown on the configuration and process pages.
+    Note,
+    /// Shown as a banner on every page.
+    Banner,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReloadReport {
+    pub is_ok: bool,
+    pub generation: u32,
+    pub added: usize,
+    pub changed: usize,
+    pub removed: usize,
+    pub problems: Vec<ConfigProblem>,
+    pub quarantine: Vec<Quarantined>,
+    pub restart_needed: Vec<String>,
+}
+
+/// The daemon about itself, for the process page, `vigia status` and the metrics.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub version: &'static str,
+    pub pid: u32,
+    pub started: Timestamp,
+    pub listen: Vec<String>,
+    pub config: String,
+    pub state_dir: String,
+    pub checks: ChecksGauge,
+    pub queues: Vec<QueueGauge>,
+    pub store: StoreGauge,
+    pub reload: ReloadGauge,
+    /// Panics caught in doors and checks since the start.
+    pub panics: u64,
+    /// Further families, written as they stand by whoever counts them (Prometheus text).
+    pub metrics: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ChecksGauge {
+    pub running: usize,
+    pub limit: usize,
+    pub total: u64,
+    /// By kind: finished, in flight.
+    pub kinds: Vec<(String, u64, usize)>,
+    /// How late checks start, over the last minutes.
+    pub latency: Spread,
+    pub run_time: Spread,
+    /// Above 1: intervals are stretched by this factor, because the machine cannot keep up.
+    pub stretch: f64,
+}
+
+/// Percentiles of a duration, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    pub p50: f64,
+    pub p95: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct QueueGauge {
+    pub name: &'static str,
+    pub length: usize,
+    pub room: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct StoreGauge {
+    pub path: String,
+    pub bytes: u64,
+    /// Why it cannot write at the moment.
+    pub trouble: Option<String>,
+    pub last_commit: Option<Timestamp>,
+    pub batches: u64,
+    pub events: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReloadGauge {
+    pub last: Option<Timestamp>,
+    pub was_successful: bool,
+    pub took: Duration,
+    pub successes: u64,
+    pub failures: u64,
+}
+
+/// One effective value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub key: String,
+    pub value: String,
+    /// `conf.d/web.yaml:12`; `default` where nobody wrote it.
+    pub place: String,
+    /// `template web-server`, `group linux`; empty: the object itself.
+    pub via: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct HistoryQuery {
+    /// None: of everything. A host alone means the host object alone.
+    pub subject: Option<ObjectKey>,
+    pub before: Option<Timestamp>,
+    pub limit: usize,
+}
+
+/// One line of the event log as people read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryRow {
+    pub at: Timestamp,
+    pub subject: Option<ObjectKey>,
+    /// `state`, `acknowledged`, `downtime started`, `alarm opened`, …
+    pub what: String,
+    /// Of a state change: to which state, soft or hard, attempt.
+    pub state: Option<(AnyState, StateType, u16)>,
+    pub author: Option<String>,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct RecordQuery {
+    pub status: Wanted,
+    pub host: Option<String>,
+    pub class: Option<String>,
+    pub text: Option<String>,
+    pub limit: usize,
+    pub offset: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    #[default]
+    Open,
+    Closed,
+    All,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketRow {
+    pub head: TicketHead,
+    pub title: String,
+    pub r#type: String,
+    /// 1 to 10.
+    pub priority: u8,
+    pub in_charge: Option<String>,
+    pub submitter: String,
+    pub tags: Vec<String>,
+    pub resolution: Option<String>,
+    pub alarm: Option<AlarmId>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ticket {
+    pub row: TicketRow,
+    /// Oldest first; the first is what it was opened with.
+    pub notes: Vec<Note>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub at: Timestamp,
+    pub author: String,
+    pub text: String,
+    pub action: Option<String>,
+    pub status: Option<TicketStatus>,
+    pub priority: Option<u8>,
+    pub in_charge: Option<String>,
+    pub resolution: Option<String>,
+}

@@ -1,0 +1,126 @@
+//! One error, one page or one JSON: what went wrong, and what to do.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::json;
+
+use super::backend::{Role, Trouble};
+use super::frame::{Frame, Page, Seen};
+use super::query::{QueryError, escape};
+
+/// Why a request is not answered as asked. Becomes a page or JSON in [`dress`], where it is known who asks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Wrong(String),
+    #[error("log in to do this")]
+    NotLoggedIn {
+        /// Where to go on after the login.
+        next: String,
+    },
+    #[error("this needs the role {}", .needs.word())]
+    Forbidden { needs: Role },
+    #[error("{0}")]
+    Missing(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Unavailable(String),
+    /// Ours; the text goes to the log, not to the page.
+    #[error("vigia made a mistake; its log says more")]
+    Broken(String),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Refused(text) => Self::Refused(text),
+            Trouble::Missing(text) => Self::Missing(text),
+            Trouble::Unavailable(text) => Self::Unavailable(text),
+        }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        Self::Wrong(error.to_string())
+    }
+}
+
+impl Failure {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Wrong(_) => StatusCode::BAD_REQUEST,
+            Self::NotLoggedIn { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::Wrong(_) => "That address does not work",
+            Self::NotLoggedIn { .. } => "Log in",
+            Self::Forbidden { .. } => "Not allowed",
+            Self::Missing(_) => "Not found",
+            Self::Refused(_) => "Not done",
+            Self::Unavailable(_) => "Not possible at the moment",
+            Self::Broken(_) => "Something is wrong here",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotLoggedIn { .. } => Some("a user is made with `vigia user add NAME --role operator`".to_owned()),
+            Self::Forbidden { needs } => {
+                Some(format!("an administrator gives it with `vigia user role NAME {}`", needs.word()))
+            }
+            Self::Unavailable(_) => Some("try again in a moment; `/process` says how vigia is".to_owned()),
+            Self::Wrong(_) | Self::Missing(_) | Self::Refused(_) | Self::Broken(_) => None,
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), self.to_string()).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[derive(askama::Template)]
+#[template(path = "error.html", config = ".askama.toml")]
+struct ErrorPage {
+    frame: Frame,
+    text: String,
+    hint: Option<String>,
+}
+
+/// Gives a failure the shape its reader understands.
+pub fn dress(seen: &Seen, failure: &Failure) -> Response {
+    if let Failure::Broken(why) = failure {
+        tracing::error!(event = "web.broken", error = %why, path = %seen.path, "cannot answer a request");
+    }
+    if seen.path.starts_with("/api/") {
+        let body = json!({ "error": failure.to_string(), "hint": failure.hint() });
+        return (failure.status(), Json(body)).into_response();
+    }
+    match failure {
+        Failure::NotLoggedIn { next } => Redirect::to(&format!("/login?next={}", escape(next))).into_response(),
+        Failure::Wrong(_)
+        | Failure::Forbidden { .. }
+        | Failure::Missing(_)
+        | Failure::Refused(_)
+        | Failure::Unavailable(_)
+        | Failure::Broken(_) => {
+            let frame = seen.frame(failure.heading(), "");
+            let page = ErrorPage { frame, text: failure.to_string(), hint: failure.hint() };
+            (failure.status(), Page(page)).into_response()
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Who asks and what surrounds every page: rail, bar with the totals, banners, what was just done.
+
+use std::sync::Arc;
+
+use axum::http::Uri;
+use axum::response::{Html, IntoResponse, Response};
+use vigia_core::engine::world::World;
+
+use super::Web;
+use super::assets;
+use super::backend::{Role, Urgency};
+use super::error::Failure;
+use super::view::{Boxes, Eyes};
+use super::words;
+
+/// Who looks, as found out by [`auth`](super::auth).
+#[derive(Clone, Debug, Default)]
+pub struct Viewer {
+    /// None: looks without login.
+    pub name: Option<Arc<str>>,
+    pub role: Role,
+    /// Of the session, to end it with.
+    pub token: Option<String>,
+}
+
+/// Everything a page needs to know of the request it answers.
+#[derive(Clone)]
+pub struct Seen {
+    pub web: Web,
+    pub viewer: Viewer,
+    /// Path and query as asked.
+    pub path: String,
+    /// `light`, `dark` or empty for what the system says.
+    pub theme: &'static str,
+    pub said: Option<Said>,
+    /// The browser speaks HTTPS, to us or to a proxy on this machine.
+    pub is_secure: bool,
+    /// Address or user name of the peer, for the audit.
+    pub from: String,
+    pub eyes: Eyes,
+    pub world: Arc<World>,
+}
+
+/// What an act just did, told on the next page; with the form that undoes it where there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    pub text: String,
+    pub undo: Option<Undo>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    pub action: String,
+    pub fields: Vec<(String, String)>,
+}
+
+pub struct Banner {
+    pub tone: &'static str,
+    pub text: String,
+    pub href: &'static str,
+    pub link: &'static str,
+}
+
+pub struct RailGroup {
+    pub name: &'static str,
+    pub entries: &'static [RailEntry],
+}
+
+pub struct RailEntry {
+    pub key: &'static str,
+    pub name: &'static str,
+    pub href: &'static str,
+}
+
+const fn entry(key: &'static str, name: &'static str, href: &'static str) -> RailEntry {
+    RailEntry { key, name, href }
+}
+
+const RAIL: &[RailGroup] = &[
+    RailGroup { name: "Now", entries: &[entry("overview", "Overview", "/"), entry("problems", "Problems", "/problems")] },
+    RailGroup {
+        name: "Incidents",
+        entries: &[entry("alarms", "Alarms", "/alarms"), entry("tickets", "Tickets", "/tickets")],
+    },
+    RailGroup {
+        name: "Availability",
+        entries: &[entry("services", "Services", "/services"), entry("hosts", "Hosts", "/hosts")],
+    },
+    RailGroup {
+        name: "System",
+        entries: &[entry("config", "Configuration", "/config"), entry("process", "Process", "/process")],
+    },
+];
+
+pub struct Frame {
+    pub title: String,
+    pub section: &'static str,
+    pub theme: &'static str,
+    pub boxes: Boxes,
+    pub banners: Vec<Banner>,
+    pub said: Option<Said>,
+    pub user: Option<Arc<str>>,
+    pub role: &'static str,
+    pub has_session: bool,
+    pub may_look: bool,
+    pub may_act: bool,
+    /// Path and query of this page, to come back to.
+    pub path: String,
+    /// Address of the event stream for this page; empty: the page stands still.
+    pub events: String,
+    pub searched: String,
+    pub now: i64,
+    pub clock: String,
+    pub clock_short: String,
+    pub version: &'static str,
+}
+
+impl Frame {
+    pub fn rail(&self) -> &'static [RailGroup] {
+        RAIL
+    }
+
+    pub fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    pub fn icon(&self) -> String {
+        assets::address(&format!("icon-{}.svg", self.boxes.worst))
+    }
+
+    pub fn initial(&self) -> String {
+        self.user.iter().flat_map(|name| name.chars()).take(1).collect()
+    }
+
+    pub fn next_theme(&self) -> &'static str {
+        match self.theme {
+            "light" => "dark",
+            "dark" => "auto",
+            _ => "light",
+        }
+    }
+
+    pub fn theme_word(&self) -> &'static str {
+        if self.theme.is_empty() { "as the system" } else { self.theme }
+    }
+
+    pub fn next_theme_word(&self) -> &'static str {
+        if self.theme == "dark" { "as the system" } else { self.next_theme() }
+    }
+}
+
+impl Seen {
+    pub fn may(&self, role: Role) -> bool {
+        self.viewer.role >= role
+    }
+
+    /// Who an order is from.
+    pub fn author(&self) -> Arc<str> {
+        self.viewer.name.clone().unwrap_or_else(|| "anonymous".into())
+    }
+
+    pub fn frame(&self, title: impl Into<String>, section: &'static str) -> Frame {
+        let may_look = self.may(Role::Viewer);
+        Frame {
+            title: title.into(),
+            section,
+            theme: self.theme,
+            boxes: Boxes::of(&if may_look { self.world.totals } else { Default::default() }),
+            banners: if may_look { banners(self) } else { Vec::new() },
+            said: self.said.clone(),
+            user: self.viewer.name.clone(),
+            role: self.viewer.role.word(),
+            has_session: self.viewer.token.is_some(),
+            may_look,
+            may_act: self.may(Role::Operator),
+            path: self.path.clone(),
+            events: String::new(),
+            searched: String::new(),
+            now: self.eyes.now.as_second(),
+            clock: words::full_stamp(self.eyes.now, &self.eyes.zone),
+            clock_short: words::stamp(self.eyes.now, &self.eyes.zone).split(' ').nth(1).unwrap_or_default().to_owned(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// A frame whose rows are kept up to date from the event stream.
+    pub fn live_frame(&self, title: impl Into<String>, section: &'static str, view: &str, query: &str) -> Frame {
+        let since = self.web.live.event_id(&self.world);
+        let mut events = format!("/api/v1/events?view={view}&since={since}");
+        if !query.is_empty() {
+            events.push('&');
+            events.push_str(query);
+        }
+        Frame { events, ..self.frame(title, section) }
+    }
+}
+
+/// Only what the administrator must know.
+fn banners(seen: &Seen) -> Vec<Banner> {
+    let health = seen.web.backend.health();
+    let process = seen.web.backend.process();
+    let mut banners = Vec::new();
+    let mut add = |tone, text, href, link| banners.push(Banner { tone, text, href, link });
+    if let Some(trouble) = process.store.trouble {
+        add("critical", format!("The store cannot write: {trouble}. What happens now may be lost."), "/process", "Process");
+    }
+    if let Some(refused) = &health.refused {
+        add("critical", format!("The configuration was refused; the last good one goes on. {refused}"), "/config", "See what to fix");
+    }
+    let out = health.quarantine.len();
+    if out > 0 && health.refused.is_none() {
+        let text = match health.quarantine.first() {
+            Some(one) if out == 1 => format!("{} has a mistake: {}", one.object, one.message),
+            Some(_) | None => format!("{out} objects have a mistake in the configuration."),
+        };
+        add("warning", text, "/config", "See what to fix");
+    }
+    if process.checks.latency.p95 > 15.0 || process.checks.stretch > 1.05 {
+        let late = words::span(std::time::Duration::from_secs_f64(process.checks.latency.p95.clamp(0.0, 1e9)));
+        add("warning", format!("Checks start late: 5 % of them {late} or more after their time."), "/process", "Why");
+    }
+    for notice in health.notices.iter().filter(|notice| notice.urgency == Urgency::Banner) {
+        add("warning", notice.text.clone(), "/process", "Process");
+    }
+    banners
+}
+
+/// A template as a page.
+pub struct Page<T>(pub T);
+
+impl<T: askama::Template> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(text) => Html(text).into_response(),
+            Err(error) => Failure::Broken(error.to_string()).into_response(),
+        }
+    }
+}
+
+/// A place of ours to go back to, or the overview: never another site, never a scheme.
+pub fn safe_back(back: &str) -> String {
+    let is_ours = back.starts_with('/')
+        && !back.starts_with("//")
+        && !back.contains(['\\', '\r', '\n', '\0'])
+        && back.parse::<Uri>().is_ok_and(|uri| uri.host().is_none());
+    if is_ours { back.to_owned() } else { "/".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_back_never_leaves_the_house() {
+        for bad in ["//evil.test/", "https://evil.test/", "/\\evil.test", "javascript:alert(1)", "/a\r\nSet-Cookie: x", ""] {
+            assert_eq!(safe_back(bad), "/", "{bad:?}");
+        }
+        assert_eq!(safe_back("/services?state=critical"), "/services?state=critical");
+    }
+}

@@ -1,0 +1,231 @@
+//! From what a form or the API says to orders, and their answers: one way for both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vigia_core::engine::world::World;
+use vigia_core::model::downtime::DowntimeKind;
+use vigia_core::model::id::{AlarmId, ObjectKey};
+use vigia_core::model::operation::{LONGEST, NewTicket, Operation, Order, TicketNote};
+use vigia_core::model::ticket::{TicketClass, TicketStatus};
+use vigia_core::model::time::Timestamp;
+
+use super::backend::{Done, Trouble};
+use super::frame::Seen;
+use super::view::Eyes;
+use super::words;
+
+/// The longest text a person may leave: a comment, a note, a title.
+pub const TEXT_LIMIT: usize = 64 * 1024;
+
+/// An answer to several orders of one kind.
+#[derive(Debug, Default)]
+pub struct Answers {
+    pub done: Vec<Done>,
+    pub refused: Vec<(ObjectKey, String)>,
+}
+
+impl Seen {
+    pub async fn give(&self, operation: Operation) -> Result<Done, Trouble> {
+        self.web.backend.order(Order { author: self.author(), operation }).await
+    }
+
+    /// The same order for each object. What is refused for one is done for the others.
+    pub async fn give_each(
+        &self,
+        objects: &[ObjectKey],
+        order: impl Fn(ObjectKey) -> Operation,
+    ) -> Result<Answers, Trouble> {
+        let mut answers = Answers::default();
+        for key in objects {
+            match self.give(order(key.clone())).await {
+                Ok(done) => answers.done.push(done),
+                Err(Trouble::Unavailable(text)) => return Err(Trouble::Unavailable(text)),
+                Err(trouble) => answers.refused.push((key.clone(), trouble.to_string())),
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// What is wrong with one field, for the place beside it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {text}")]
+pub struct FieldError {
+    pub field: &'static str,
+    pub text: String,
+}
+
+fn wrong<T>(field: &'static str, text: impl Into<String>) -> Result<T, FieldError> {
+    Err(FieldError { field, text: text.into() })
+}
+
+const SAY_WHEN: &str = "say when, such as `2h`, `until 18:00`, `tomorrow 10:00`, `fri 08:00` or `2026-12-24 22:00`";
+
+/// A text that must say something.
+pub fn text(field: &'static str, text: &str) -> Result<Arc<str>, FieldError> {
+    let text = text.trim();
+    match text.len() {
+        0 => wrong(field, "say something here"),
+        1..=TEXT_LIMIT => Ok(clean(text).into()),
+        _ => wrong(field, "too long: at most 64 KiB"),
+    }
+}
+
+/// Without control characters but newline and tab, so that no log line and no terminal is fooled.
+pub fn clean(text: &str) -> String {
+    text.replace("\r\n", "\n").chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+pub fn expires(said: &str, eyes: &Eyes) -> Result<Option<Timestamp>, FieldError> {
+    if said.trim().is_empty() {
+        return Ok(None);
+    }
+    match words::parse_instant(said, &eyes.zone, eyes.now) {
+        Some(at) if at > eyes.now => Ok(Some(at)),
+        Some(_) => wrong("expires", "this lies in the past"),
+        None => wrong("expires", SAY_WHEN),
+    }
+}
+
+/// A downtime as read, to echo and to order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: Timestamp,
+    pub end: Timestamp,
+    pub kind: DowntimeKind,
+}
+
+/// A length counts from the start; a flexible downtime lasts `flexible` from its first problem.
+pub fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes) -> Result<Span, FieldError> {
+    let said = if start.trim().is_empty() { "now" } else { start };
+    let Some(start) = words::parse_instant(said, &eyes.zone, eyes.now) else { return wrong("start", SAY_WHEN) };
+    let from_start = Eyes { now: start, ..eyes.clone() };
+    let Some(end) = words::parse_instant(end, &eyes.zone, from_start.now) else { return wrong("end", SAY_WHEN) };
+    if end <= start {
+        return wrong("end", "the downtime ends before it begins");
+    }
+    if end <= eyes.now {
+        return wrong("end", "the downtime lies in the past");
+    }
+    if end.since(start) > LONGEST {
+        return wrong("end", "longer than a year: silence that long is better configured, or the check taken away");
+    }
+    let kind = match flexible.trim() {
+        "" => DowntimeKind::Fixed,
+        flexible => match words::parse_span(flexible) {
+            Some(span) => DowntimeKind::Flexible(span),
+            None => return wrong("flexible", "say how long, such as `30m` or `2h`"),
+        },
+    };
+    Ok(Span { start, end, kind })
+}
+
+/// A host's downtime may take its services along.
+pub fn with_services(world: &World, objects: &[ObjectKey]) -> Vec<ObjectKey> {
+    let inventory = &world.inventory;
+    let mut all = Vec::new();
+    for key in objects {
+        all.push(key.clone());
+        let host = inventory.host_id(&key.host).filter(|_| key.service.is_none());
+        for id in host.map(|id| inventory.host(id).services.as_slice()).unwrap_or_default() {
+            all.push(ObjectKey { host: key.host.clone(), service: Some(inventory.service(*id).name.clone()) });
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+pub fn schedule(subject: ObjectKey, span: &Span, comment: Arc<str>) -> Operation {
+    let Span { start, end, kind } = *span;
+    Operation::ScheduleDowntime { subject, start, end, kind, comment, triggered_by: None }
+}
+
+/// The fields of a new ticket as they come in: all text.
+#[derive(Debug, Default)]
+pub struct TicketFields<'a> {
+    pub title: &'a str,
+    pub text: &'a str,
+    pub class: &'a str,
+    pub r#type: &'a str,
+    pub priority: &'a str,
+    pub in_charge: &'a str,
+    pub tags: &'a str,
+    pub subject: Option<ObjectKey>,
+    pub alarm: Option<AlarmId>,
+}
+
+pub fn new_ticket(fields: TicketFields<'_>) -> Result<NewTicket, FieldError> {
+    let class = match fields.class.trim() {
+        "" if fields.alarm.is_some() => TicketClass::Alarm,
+        "" => TicketClass::Availability,
+        word => match TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word)) {
+            Some(class) => *class,
+            None => return wrong("class", "one of Availability, Alarm, Event, Metric, Anomaly, Vulnerability, Custom"),
+        },
+    };
+    let title = text("title", fields.title)?;
+    if title.len() > 512 || title.contains('\n') {
+        return wrong("title", "one line of at most 512 bytes; the rest goes into the text");
+    }
+    let kind = fields.r#type.trim();
+    Ok(NewTicket {
+        class,
+        r#type: if kind.is_empty() { class.word().into() } else { clean(kind).into() },
+        title,
+        text: clean(fields.text.trim()).into(),
+        priority: priority(fields.priority)?.unwrap_or(5),
+        in_charge: some(fields.in_charge),
+        subject: fields.subject,
+        alarm: fields.alarm,
+        tags: fields.tags.split([',', ' ']).filter_map(some).collect(),
+    })
+}
+
+pub fn priority(said: &str) -> Result<Option<u8>, FieldError> {
+    match said.trim() {
+        "" => Ok(None),
+        said => match said.parse() {
+            Ok(priority @ 1..=10) => Ok(Some(priority)),
+            Ok(_) | Err(_) => wrong("priority", "a number from 1 to 10"),
+        },
+    }
+}
+
+pub fn status(said: &str) -> Result<Option<TicketStatus>, FieldError> {
+    match said.trim() {
+        "" => Ok(None),
+        said => match TicketStatus::ALL.iter().find(|status| status.word().eq_ignore_ascii_case(said)) {
+            Some(status) => Ok(Some(*status)),
+            None => wrong("status", "one of Open, Assigned, Studying, Waiting, Testing, Closed"),
+        },
+    }
+}
+
+pub fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldError> {
+    let known = super::pages::tickets::RESOLUTIONS.iter().find(|known| known.eq_ignore_ascii_case(resolution.trim()));
+    let Some(resolution) = known else {
+        return wrong("resolution", format!("one of {}", super::pages::tickets::RESOLUTIONS.join(", ")));
+    };
+    Ok(TicketNote {
+        text: clean(said.trim()).into(),
+        status: Some(TicketStatus::Closed),
+        resolution: Some((*resolution).into()),
+        ..TicketNote::default()
+    })
+}
+
+pub fn some(said: &str) -> Option<Arc<str>> {
+    let said = said.trim();
+    (!said.is_empty()).then(|| clean(said).into())
+}
+
+/// What the person is told: how many, of what, until when.
+pub fn told(count: usize) -> String {
+    if count == 1 { "1 object".to_owned() } else { format!("{} objects", words::count(count)) }
+}
+
+pub fn length(span: Duration) -> String {
+    words::span(span)
+}

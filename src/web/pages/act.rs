@@ -1,0 +1,333 @@
+//! Acts as forms: each on a page of its own (which is where a selection of rows and an interrupted login lead),
+//! and what it does when it is sent.
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
+use vigia_core::model::operation::{Operation, TicketNote};
+use vigia_core::model::ticket::TicketStatus;
+
+use super::tickets::ticket_id;
+use crate::web::auth;
+use crate::web::backend::{Role, Trouble};
+use crate::web::error::Failure;
+use crate::web::frame::{Frame, Page, Said, Seen, Undo, safe_back};
+use crate::web::orders::{self, Answers, FieldError, TicketFields};
+use crate::web::query::Pairs;
+use crate::web::view::{Row, Rows};
+use crate::web::words;
+
+/// Rows that one form may act on.
+const MOST: usize = 1000;
+
+/// Every act there is: its word in the address, its heading, and what its button says.
+const ACTS: &[(&str, &str, &str)] = &[
+    ("acknowledge", "Acknowledge", "Acknowledge"),
+    ("remove-acknowledgement", "Remove acknowledgement", "Remove"),
+    ("comment", "Comment", "Add comment"),
+    ("delete-comment", "Delete comment", "Delete"),
+    ("downtime", "Schedule downtime", "Schedule downtime"),
+    ("cancel-downtime", "Cancel downtime", "Cancel the downtime"),
+    ("recheck", "Recheck", "Check now"),
+    ("ticket", "New ticket", "Open the ticket"),
+    ("note-ticket", "Note", "Add note"),
+    ("close-ticket", "Close ticket", "Close"),
+    ("reopen-ticket", "Reopen ticket", "Reopen"),
+    ("close-alarm", "Close alarm", "Close the alarm"),
+    ("reload", "Read the configuration again", "Read it again"),
+];
+
+#[derive(Template)]
+#[template(path = "act.html", config = ".askama.toml")]
+struct ActPage {
+    frame: Frame,
+    act: String,
+    button: &'static str,
+    asked: Asked,
+    rows: Vec<Row>,
+    unknown: Vec<String>,
+    /// What will happen, in words.
+    preview: String,
+    error: Option<FieldError>,
+    has_host: bool,
+    resolutions: &'static [&'static str],
+}
+
+impl ActPage {
+    fn error_of(&self, field: &str) -> Option<&str> {
+        self.error.as_ref().filter(|error| error.field == field).map(|error| error.text.as_str())
+    }
+}
+
+/// What was typed so far.
+struct Asked(Pairs);
+
+impl Asked {
+    fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    fn objects(&self) -> Vec<ObjectKey> {
+        let objects = self.0.iter().filter(|(name, value)| name == "object" && !value.is_empty());
+        objects.take(MOST).map(|(_, value)| ObjectKey::parse(value)).collect()
+    }
+
+    fn number(&self, name: &'static str) -> Result<u64, Failure> {
+        self.get(name).parse().map_err(|_error| Failure::Wrong(format!("`{name}` must be a number")))
+    }
+}
+
+pub(crate) async fn form(
+    Extension(seen): Extension<Seen>,
+    Path(act): Path<String>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Response, Failure> {
+    show(&seen, &act, Asked(pairs), None)
+}
+
+fn show(seen: &Seen, act: &str, asked: Asked, error: Option<FieldError>) -> Result<Response, Failure> {
+    let Some((_, title, button)) = ACTS.iter().find(|(word, ..)| *word == act) else {
+        return Err(Failure::Missing(format!("There is no act `{act}`.")));
+    };
+    let objects = asked.objects();
+    let (mut rows, mut unknown) = (Vec::new(), Vec::new());
+    let maker = Rows::new(&seen.world, &seen.eyes);
+    for key in &objects {
+        match seen.world.inventory.find(key) {
+            Some(object) => rows.push(maker.row(object)),
+            None => unknown.push(key.to_string()),
+        }
+    }
+    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = ActPage {
+        frame: seen.frame(*title, ""),
+        act: act.to_owned(),
+        button,
+        preview: preview(seen, act, &asked, &objects),
+        has_host: objects.iter().any(|key| key.service.is_none()),
+        asked,
+        rows,
+        unknown,
+        error,
+        resolutions: super::tickets::RESOLUTIONS,
+    };
+    Ok((status, Page(page)).into_response())
+}
+
+/// What will happen if the form is sent as it stands.
+fn preview(seen: &Seen, act: &str, asked: &Asked, objects: &[ObjectKey]) -> String {
+    let many = orders::told(objects.len());
+    match act {
+        "downtime" => {
+            let span = orders::downtime_span(asked.get("start"), asked.get("end"), asked.get("flexible"), &seen.eyes);
+            match span {
+                Ok(span) => format!(
+                    "{many}, from {} until {}",
+                    words::full_stamp(span.start, &seen.eyes.zone),
+                    words::full_stamp(span.end, &seen.eyes.zone)
+                ),
+                Err(_) => many,
+            }
+        }
+        "acknowledge" | "comment" | "recheck" | "remove-acknowledgement" => many,
+        _ => String::new(),
+    }
+}
+
+pub(crate) async fn submit(
+    Extension(seen): Extension<Seen>,
+    Path(act): Path<String>,
+    Form(pairs): Form<Pairs>,
+) -> Result<Response, Failure> {
+    let asked = Asked(pairs);
+    let back = safe_back(asked.get("back"));
+    match perform(&seen, &act, &asked).await {
+        Ok((said, to)) => {
+            let mut response = Redirect::to(&to.unwrap_or(back)).into_response();
+            auth::say(&mut response, &said);
+            Ok(response)
+        }
+        Err(Not::Field(error)) => show(&seen, &act, asked, Some(error)),
+        Err(Not::Done(failure)) => Err(failure),
+    }
+}
+
+/// Why an act was not done: something typed wrongly, or all else.
+enum Not {
+    Field(FieldError),
+    Done(Failure),
+}
+
+impl From<FieldError> for Not {
+    fn from(error: FieldError) -> Self {
+        Self::Field(error)
+    }
+}
+
+impl From<Failure> for Not {
+    fn from(failure: Failure) -> Self {
+        Self::Done(failure)
+    }
+}
+
+impl From<Trouble> for Not {
+    fn from(trouble: Trouble) -> Self {
+        Self::Done(trouble.into())
+    }
+}
+
+type Outcome = Result<(Said, Option<String>), Not>;
+
+fn said(text: impl Into<String>) -> Outcome {
+    Ok((Said { text: text.into(), undo: None }, None))
+}
+
+fn said_with_undo(text: String, action: &str, fields: Vec<(String, String)>) -> Outcome {
+    let undo = (!fields.is_empty()).then(|| Undo { action: action.to_owned(), fields });
+    Ok((Said { text, undo }, None))
+}
+
+async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
+    match act {
+        "acknowledge" => acknowledge(seen, asked).await,
+        "remove-acknowledgement" => {
+            let answers = each(seen, asked, |subject| Operation::RemoveAcknowledgement { subject }).await?;
+            said(answered("Acknowledgement removed from", &answers, ""))
+        }
+        "comment" => {
+            let text = orders::text("comment", asked.get("comment"))?;
+            let answers = each(seen, asked, |subject| Operation::AddComment { subject, text: text.clone() }).await?;
+            said(answered("Comment added to", &answers, ""))
+        }
+        "recheck" => {
+            let at = seen.eyes.now;
+            let answers = each(seen, asked, |subject| Operation::Recheck { subject, at, forced: true }).await?;
+            said(answered("Checking", &answers, " now"))
+        }
+        "downtime" => downtime(seen, asked).await,
+        "delete-comment" => {
+            seen.give(Operation::DeleteComment { id: CommentId(asked.number("id")?) }).await?;
+            said("Comment deleted")
+        }
+        "cancel-downtime" => {
+            let ids = asked.0.iter().filter(|(name, _)| name == "id").filter_map(|(_, value)| value.parse().ok());
+            for id in ids {
+                seen.give(Operation::CancelDowntime { id: DowntimeId(id) }).await?;
+            }
+            said("Downtime cancelled")
+        }
+        "close-alarm" => {
+            let id = asked.number("id")?;
+            let comment = orders::text("comment", asked.get("comment"))?;
+            seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment }).await?;
+            said(format!("Alarm {id} closed"))
+        }
+        "ticket" => open_ticket(seen, asked).await,
+        "note-ticket" | "close-ticket" | "reopen-ticket" => note_ticket(seen, act, asked).await,
+        "reload" if seen.may(Role::Admin) => {
+            let report = seen.web.backend.reload(seen.author()).await?;
+            said(format!(
+                "Configuration read: {} added, {} changed, {} removed, {} mistakes",
+                report.added,
+                report.changed,
+                report.removed,
+                report.problems.iter().filter(|problem| problem.is_error).count()
+            ))
+        }
+        "reload" => Err(Failure::Forbidden { needs: Role::Admin }.into()),
+        other => Err(Failure::Missing(format!("There is no act `{other}`.")).into()),
+    }
+}
+
+async fn each(seen: &Seen, asked: &Asked, order: impl Fn(ObjectKey) -> Operation) -> Result<Answers, Not> {
+    let objects = asked.objects();
+    if objects.is_empty() {
+        return Err(Failure::Wrong("Nothing is selected. Go back and tick the rows that are meant.".to_owned()).into());
+    }
+    let answers = seen.give_each(&objects, order).await?;
+    match (answers.done.is_empty(), answers.refused.first()) {
+        (true, Some((_, why))) => Err(Failure::Refused(format!("Nothing was done: {why}.")).into()),
+        (_, _) => Ok(answers),
+    }
+}
+
+fn answered(what: &str, answers: &Answers, end: &str) -> String {
+    let mut text = format!("{what} {}{end}", orders::told(answers.done.len()));
+    if let Some((key, why)) = answers.refused.first() {
+        text.push_str(&format!("; refused for {}, first {key}: {why}", answers.refused.len()));
+    }
+    text
+}
+
+async fn acknowledge(seen: &Seen, asked: &Asked) -> Outcome {
+    let comment = orders::text("comment", asked.get("comment"))?;
+    let expires = orders::expires(asked.get("expires"), &seen.eyes)?;
+    let sticky = asked.get("sticky") != "no";
+    let order = |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify: true, expires };
+    let answers = each(seen, asked, order).await?;
+    let until = expires.map(|at| format!(" until {}", words::full_stamp(at, &seen.eyes.zone)));
+    let text = answered("Acknowledged", &answers, &until.unwrap_or_default());
+    let fields = asked.0.iter().filter(|(name, _)| name == "object").cloned().collect();
+    said_with_undo(text, "/act/remove-acknowledgement", fields)
+}
+
+async fn downtime(seen: &Seen, asked: &Asked) -> Outcome {
+    let span = orders::downtime_span(asked.get("start"), asked.get("end"), asked.get("flexible"), &seen.eyes)?;
+    let comment = orders::text("comment", asked.get("comment"))?;
+    let mut objects = asked.objects();
+    if asked.get("services") == "yes" {
+        objects = orders::with_services(&seen.world, &objects);
+    }
+    let pairs = objects.iter().map(|key| ("object".to_owned(), key.to_string())).collect();
+    let answers = each(seen, &Asked(pairs), |subject| orders::schedule(subject, &span, comment.clone())).await?;
+    let zone = &seen.eyes.zone;
+    let end = format!(" from {} until {}", words::short_stamp(span.start, zone, seen.eyes.now), words::full_stamp(span.end, zone));
+    let fields = answers.done.iter().filter_map(|done| done.record).map(|id| ("id".to_owned(), id.to_string())).collect();
+    said_with_undo(answered("Downtime for", &answers, &end), "/act/cancel-downtime", fields)
+}
+
+async fn open_ticket(seen: &Seen, asked: &Asked) -> Outcome {
+    let ticket = orders::new_ticket(TicketFields {
+        title: asked.get("title"),
+        text: asked.get("text"),
+        class: asked.get("class"),
+        r#type: asked.get("type"),
+        priority: asked.get("priority"),
+        in_charge: asked.get("in_charge"),
+        tags: asked.get("tags"),
+        subject: asked.objects().into_iter().next(),
+        alarm: asked.get("alarm").parse().ok().map(AlarmId),
+    })?;
+    let done = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
+    let Some(reference) = done.ticket else { return said("Ticket opened") };
+    let told = Said { text: format!("Ticket {reference} opened"), undo: None };
+    Ok((told, Some(format!("/tickets/{reference}"))))
+}
+
+async fn note_ticket(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
+    let reference = asked.get("ticket");
+    let id = ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
+    let (note, what) = match act {
+        "close-ticket" => (orders::closing(asked.get("resolution"), asked.get("text"))?, "closed"),
+        "reopen-ticket" => {
+            let text = orders::text("text", asked.get("text"))?;
+            (TicketNote { text, status: Some(TicketStatus::Open), ..TicketNote::default() }, "reopened")
+        }
+        _ => {
+            let note = TicketNote {
+                text: orders::text("text", asked.get("text"))?,
+                action: orders::some(asked.get("action")),
+                status: orders::status(asked.get("status"))?,
+                priority: orders::priority(asked.get("priority"))?,
+                in_charge: orders::some(asked.get("in_charge")),
+                resolution: None,
+            };
+            (note, "noted")
+        }
+    };
+    seen.give(Operation::NoteTicket { id, note: Box::new(note) }).await?;
+    said(format!("Ticket {reference} {what}"))
+}

@@ -1,0 +1,53 @@
+//! The pages, one file each family. A page reads the snapshot of its request and renders a template.
+
+pub(super) mod act;
+pub(super) mod alarms;
+pub(super) mod lists;
+pub(super) mod login;
+pub(super) mod object;
+pub(super) mod overview;
+pub(super) mod system;
+pub(super) mod tickets;
+
+use super::backend::HistoryRow;
+use super::view::{Eyes, Face, Moment, href};
+
+/// A line of recent events.
+pub struct LogLine {
+    pub at: Moment,
+    pub clock: String,
+    pub day: String,
+    pub face: Option<Face>,
+    pub subject: String,
+    pub href: String,
+    pub what: String,
+    pub text: String,
+}
+
+impl LogLine {
+    pub fn of(row: &HistoryRow, eyes: &Eyes) -> Self {
+        let at = eyes.moment(row.at);
+        let (day, clock) = at.text.split_once(' ').unwrap_or_default();
+        let mut what = match &row.state {
+            Some((state, state_type, attempt)) => format!("{state} {state_type} {attempt}"),
+            None => row.what.clone(),
+        };
+        if let Some(author) = row.author.as_deref().filter(|author| !author.is_empty()) {
+            what.push_str(" by ");
+            what.push_str(author);
+        }
+        Self {
+            clock: clock.to_owned(),
+            day: day.to_owned(),
+            face: row.state.map(|(state, state_type, _)| Face {
+                is_soft: state.is_problem() && state_type == vigia_core::model::state::StateType::Soft,
+                ..Face::of_state(state)
+            }),
+            subject: row.subject.as_ref().map(ToString::to_string).unwrap_or_default(),
+            href: row.subject.as_ref().map(href).unwrap_or_default(),
+            what,
+            text: row.text.clone(),
+            at,
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! One host, one service: what it says, its history, its numbers, what belongs to it, where it is defined.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use vigia_core::model::alarm::Alarm;
+use vigia_core::model::check::{CheckMethod, Output};
+use vigia_core::model::id::{Checkable, ObjectKey};
+use vigia_core::model::policy::Own;
+use vigia_core::model::state::AnyState;
+use vigia_core::model::status::Status;
+use vigia_core::model::ticket::TicketHead;
+use vigia_core::model::time::Timestamp;
+use vigia_core::nagios::perfdata::{self, Metric};
+use vigia_core::nagios::threshold::Range;
+
+use super::LogLine;
+use crate::web::backend::{HistoryQuery, HistoryRow, Origin};
+use crate::web::error::Failure;
+use crate::web::frame::{Frame, Page, Seen};
+use crate::web::query::escape;
+use crate::web::view::{Face, Moment, Row, Rows, href, symbol};
+use crate::web::words;
+
+const HISTORY_SHOWN: usize = 20;
+/// Enough changes for a bad day; older ones are drawn as *not known*.
+const HISTORY_READ: usize = 300;
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[derive(Template)]
+#[template(path = "object.html", config = ".askama.toml")]
+struct ObjectPage {
+    frame: Frame,
+    row: Row,
+    /// `HOST/SERVICE`, as forms send it.
+    key: String,
+    name: String,
+    alias: Option<String>,
+    address: String,
+    first_line: String,
+    long: String,
+    check: String,
+    acknowledgement: Option<Acknowledged>,
+    graphs: Vec<Graph>,
+    ribbon: Ribbon,
+    events: Vec<LogLine>,
+    comments: Vec<Remark>,
+    downtimes: Vec<Planned>,
+    alarms: Vec<(String, String)>,
+    tickets: Vec<(String, String)>,
+    /// Services of the host, or the other services beside this one.
+    rows: Vec<Row>,
+    shows_service: bool,
+    parents: Vec<Row>,
+    children: Vec<Row>,
+    child_count: usize,
+    origins: Vec<Origin>,
+    notes: Option<String>,
+    links: Vec<(&'static str, String)>,
+    groups: Vec<String>,
+    tags: Vec<String>,
+    is_last_good: bool,
+    is_quarantined: Option<String>,
+    execution: String,
+    latency: String,
+}
+
+struct Acknowledged {
+    author: String,
+    comment: String,
+    at: Moment,
+    how: String,
+}
+
+struct Remark {
+    id: u64,
+    author: String,
+    at: Moment,
+    text: String,
+}
+
+struct Planned {
+    id: u64,
+    author: String,
+    comment: String,
+    from: String,
+    until: String,
+    how: String,
+}
+
+/// One value of the performance data, drawn against its thresholds, in thousandths of its span.
+struct Graph {
+    label: String,
+    value: String,
+    width: Option<u32>,
+    warning: Option<u32>,
+    critical: Option<u32>,
+    limits: String,
+}
+
+struct Ribbon {
+    parts: Vec<Part>,
+    from: String,
+    /// Percent of the known time in OK or UP, where any is known.
+    availability: Option<String>,
+}
+
+struct Part {
+    symbol: &'static str,
+    title: String,
+    x: u64,
+    width: u64,
+}
+
+pub(crate) async fn host(Extension(seen): Extension<Seen>, Path(host): Path<String>) -> Result<Response, Failure> {
+    page(seen, ObjectKey::host(host.as_str())).await
+}
+
+pub(crate) async fn service(
+    Extension(seen): Extension<Seen>,
+    Path((host, service)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    page(seen, ObjectKey::service(host.as_str(), service.as_str())).await
+}
+
+async fn page(seen: Seen, key: ObjectKey) -> Result<Response, Failure> {
+    let world = seen.world.clone();
+    let Some(object) = world.inventory.find(&key) else { return Err(missing(&seen, &key)) };
+    let history = HistoryQuery { subject: Some(key.clone()), before: None, limit: HISTORY_READ };
+    let history = seen.web.backend.history(history).await.unwrap_or_default();
+    let view = if key.service.is_some() { "service" } else { "host" };
+    let mut query = format!("host={}", escape(&key.host));
+    if let Some(service) = &key.service {
+        query.push_str(&format!("&service={}", escape(service)));
+    }
+    let section = if key.service.is_some() { "services" } else { "hosts" };
+    let frame = seen.live_frame(key.to_string(), section, view, &query);
+    Ok(Page(build(&seen, frame, object, key, &history)).into_response())
+}
+
+/// A name that is not there may be one with a mistake in its definition.
+fn missing(seen: &Seen, key: &ObjectKey) -> Failure {
+    let health = seen.web.backend.health();
+    let out = health.quarantine.iter().find(|out| out.key.as_ref() == Some(key));
+    Failure::Missing(match out {
+        Some(out) => format!("`{key}` is in quarantine: {} ({}:{})", out.message, out.file, out.line),
+        None => format!("There is no host or service `{key}`."),
+    })
+}
+
+fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: &[HistoryRow]) -> ObjectPage {
+    let world = &seen.world;
+    let inventory = &world.inventory;
+    let host = inventory.host(inventory.host_of(object));
+    let rows = Rows::new(world, &seen.eyes);
+    let facts = facts(seen, object);
+    let others = host.services.iter().filter(|id| Checkable::Service(**id) != object).take(200);
+    let siblings = rows.mixed(others.map(|id| Checkable::Service(*id)));
+    let (parents, children, child_count) = match object {
+        Checkable::Host(id) => {
+            let children = inventory.children(id);
+            (rows.hosts(&host.parents), rows.hosts(children.get(..50).unwrap_or(children)), children.len())
+        }
+        Checkable::Service(id) => (rows.hosts(&[inventory.service(id).host]), Vec::new(), 0),
+    };
+    let quarantine = seen.web.backend.health();
+    let out = quarantine.quarantine.iter().find(|out| out.key.as_ref() == Some(&key));
+    let own = facts.own;
+    ObjectPage {
+        row: rows.row(object),
+        name: key.service.as_deref().unwrap_or(&key.host).to_owned(),
+        alias: Some(facts.display.to_owned()).filter(|alias| *alias != *facts.name),
+        address: host.address.to_string(),
+        first_line: facts.output.text.to_string(),
+        long: facts.output.long.to_string(),
+        check: facts.check,
+        acknowledgement: facts.acknowledgement,
+        graphs: graphs(&facts.output.perfdata),
+        ribbon: ribbon(seen, facts.state, history),
+        events: history.iter().take(HISTORY_SHOWN).map(|row| LogLine::of(row, &seen.eyes)).collect(),
+        comments: comments(seen, &key),
+        downtimes: downtimes(seen, &key),
+        alarms: world.records.alarms.values().filter(|alarm| alarm.subject == key).map(|alarm| alarm_line(seen, alarm)).collect(),
+        tickets: world
+            .records
+            .tickets
+            .values()
+            .filter(|head| head.subject.as_ref() == Some(&key))
+            .map(|head| ticket_line(seen, head))
+            .collect(),
+        rows: siblings,
+        shows_service: true,
+        parents,
+        children,
+        child_count,
+        origins: seen.web.backend.origins(&key),
+        notes: own.and_then(|own| own.notes.as_deref()).map(str::to_owned),
+        links: links(own),
+        groups: host.hostgroups.iter().map(ToString::to_string).collect(),
+        tags: host.tags.iter().map(|(k, v)| if v.is_empty() { k.to_string() } else { format!("{k}={v}") }).collect(),
+        is_last_good: facts.is_last_good,
+        is_quarantined: out.map(|out| format!("{} ({}:{})", out.message, out.file, out.line)),
+        execution: facts.execution,
+        latency: facts.latency,
+        key: key.to_string(),
+        frame,
+    }
+}
+
+/// What is asked of hosts and services alike.
+struct Facts<'a> {
+    name: &'a str,
+    display: &'a str,
+    state: Option<AnyState>,
+    output: &'a Output,
+    check: String,
+    own: Option<&'a Own>,
+    acknowledgement: Option<Acknowledged>,
+    is_last_good: bool,
+    execution: String,
+    latency: String,
+}
+
+fn facts(seen: &Seen, object: Checkable) -> Facts<'_> {
+    let inventory = &seen.world.inventory;
+    match object {
+        Checkable::Host(id) => {
+            let (host, status) = (inventory.host(id), seen.world.host(id));
+            let state = status.has_been_checked.then(|| AnyState::Host(status.state()));
+            let facts = of_status(seen, state, status);
+            let check = check_words(host.check.kind, &host.check.method, host.policy.check_interval);
+            let own = host.own.as_deref();
+            Facts { name: &host.name, display: &host.display_name, check, own, is_last_good: host.is_last_good, ..facts }
+        }
+        Checkable::Service(id) => {
+            let (service, status) = (inventory.service(id), seen.world.service(id));
+            let state = status.has_been_checked.then(|| AnyState::Service(status.state()));
+            let facts = of_status(seen, state, status);
+            let check = check_words(service.check.kind, &service.check.method, service.policy.check_interval);
+            let (own, is_last_good) = (service.own.as_deref(), service.is_last_good);
+            Facts { name: &service.name, display: &service.display_name, check, own, is_last_good, ..facts }
+        }
+    }
+}
+
+fn of_status<'a, S>(seen: &Seen, state: Option<AnyState>, status: &'a Status<S>) -> Facts<'a> {
+    let acknowledged = status.acknowledgement.as_deref().map(|ack| Acknowledged {
+        author: ack.author.to_string(),
+        comment: ack.comment.to_string(),
+        at: seen.eyes.moment(ack.at),
+        how: match ack.expires {
+            Some(end) => format!("until {}", words::short_stamp(end, &seen.eyes.zone, seen.eyes.now)),
+            None if ack.sticky => "until recovery".to_owned(),
+            None => "until the state changes".to_owned(),
+        },
+    });
+    Facts {
+        name: "",
+        display: "",
+        state,
+        output: &status.output,
+        check: String::new(),
+        own: None,
+        acknowledgement: acknowledged,
+        is_last_good: false,
+        execution: format!("{:.3} s", status.execution_time.seconds()),
+        latency: format!("{:.3} s", status.latency.seconds()),
+    }
+}
+
+fn check_words(kind: &str, method: &CheckMethod, every: Duration) -> String {
+    match method {
+        CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) if every.is_zero() => format!("{kind}, on demand"),
+        CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) => format!("{kind}, every {}", words::span(every)),
+        CheckMethod::AssumedUp => "none: taken as UP".to_owned(),
+        _ => "passive: results come from outside".to_owned(),
+    }
+}
+
+fn links(own: Option<&Own>) -> Vec<(&'static str, String)> {
+    let Some(own) = own else { return Vec::new() };
+    let urls = [("Notes", &own.notes_url), ("Action", &own.action_url)];
+    // Only what a click may safely open: `javascript:` in a configuration stays text.
+    let safe = |url: &str| ["http://", "https://", "mailto:", "/"].iter().any(|start| url.starts_with(start));
+    urls.into_iter().filter_map(|(name, url)| Some((name, url.as_deref().filter(|url| safe(url))?.to_owned()))).collect()
+}
+
+fn comments(seen: &Seen, key: &ObjectKey) -> Vec<Remark> {
+    let comments = seen.world.records.comments.values().rev().filter(|comment| comment.subject == *key);
+    let remark = |comment: &std::sync::Arc<vigia_core::model::comment::Comment>| Remark {
+        id: comment.id.0,
+        author: comment.author.to_string(),
+        at: seen.eyes.moment(comment.at),
+        text: comment.text.to_string(),
+    };
+    comments.take(100).map(remark).collect()
+}
+
+fn downtimes(seen: &Seen, key: &ObjectKey) -> Vec<Planned> {
+    use vigia_core::model::downtime::DowntimeKind;
+    let zone = &seen.eyes.zone;
+    let planned = seen.world.records.downtimes.values().filter(|downtime| downtime.subject == *key);
+    let plan = |downtime: &std::sync::Arc<vigia_core::model::downtime::Downtime>| Planned {
+        id: downtime.id.0,
+        author: downtime.author.to_string(),
+        comment: downtime.comment.to_string(),
+        from: words::stamp(downtime.start, zone),
+        until: words::stamp(downtime.end, zone),
+        how: match (downtime.kind, downtime.started) {
+            (DowntimeKind::Fixed, Some(_)) => "in effect".to_owned(),
+            (DowntimeKind::Fixed, None) => "planned".to_owned(),
+            (DowntimeKind::Flexible(span), Some(_)) => format!("in effect, flexible, {}", words::span(span)),
+            (DowntimeKind::Flexible(span), None) => format!("begins with a problem, then {}", words::span(span)),
+        },
+    };
+    planned.take(100).map(plan).collect()
+}
+
+fn alarm_line(seen: &Seen, alarm: &Alarm) -> (String, String) {
+    let age = words::span(seen.eyes.now.since(alarm.first));
+    (format!("/alarms#a{}", alarm.id), format!("Alarm {}, {}, severity {}, since {age}", alarm.id, alarm.state, alarm.severity))
+}
+
+fn ticket_line(seen: &Seen, head: &TicketHead) -> (String, String) {
+    let reference = head.reference();
+    let age = words::span(seen.eyes.now.since(head.updated));
+    (format!("/tickets/{reference}"), format!("{reference}, {}, changed {age} ago", head.status.word()))
+}
+
+/// The last day as parts of a bar, from the state changes we have, newest first.
+fn ribbon(seen: &Seen, state: Option<AnyState>, history: &[HistoryRow]) -> Ribbon {
+    let now = seen.eyes.now;
+    let start = now.before(DAY);
+    let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    let place = |at: Timestamp| micros(at.max(start).since(start)) * 1000 / micros(DAY);
+    let mut parts = Vec::new();
+    let (mut good, mut known) = (0, 0);
+    let mut end = now;
+    let mut add = |from: Timestamp, until: Timestamp, state: Option<AnyState>| {
+        let (x, to) = (place(from), place(until));
+        let span = micros(until.since(from.max(start)));
+        if let Some(state) = state {
+            known += span;
+            good += if state.is_problem() { 0 } else { span };
+        }
+        let word = state.map_or("no data", AnyState::word);
+        let title = format!("{word} from {} to {}", words::stamp(from.max(start), &seen.eyes.zone), words::stamp(until, &seen.eyes.zone));
+        if to > x || state.is_some_and(AnyState::is_problem) {
+            parts.push(Part { symbol: state.map_or("nothing", symbol), title, x, width: (to - x).max(3) });
+        }
+    };
+    let mut standing = state;
+    for row in history {
+        let Some((changed_to, _, _)) = row.state else { continue };
+        if row.at <= start {
+            add(start, end, Some(changed_to));
+            standing = None;
+            end = start;
+            break;
+        }
+        add(row.at, end, Some(changed_to));
+        end = row.at;
+        standing = None;
+    }
+    if end > start {
+        // Before the first change we know of: the present state where nothing ever changed, else unknown.
+        add(start, end, standing);
+    }
+    parts.reverse();
+    #[expect(clippy::cast_precision_loss, reason = "a percentage with two places")]
+    let availability = (known > 0).then(|| format!("{:.2} %", good as f64 * 100.0 / known as f64));
+    Ribbon { parts, from: words::stamp(start, &seen.eyes.zone), availability }
+}
+
+/// What cannot be read is left out; the thresholds are drawn where they are a limit on the way up.
+fn graphs(perfdata: &str) -> Vec<Graph> {
+    let metrics = perfdata::metrics(perfdata).flatten().take(40);
+    metrics.filter_map(|metric| Some(graph(&metric, metric.value?))).collect()
+}
+
+fn graph(metric: &Metric<'_>, value: f64) -> Graph {
+    let limit = |range: Option<Range>| range.map(Range::end).filter(|end| end.is_finite());
+    let (warning, critical) = (limit(metric.warn), limit(metric.crit));
+    let beyond = [Some(value), critical.map(|c| c * 1.15), warning.map(|w| w * 1.3)];
+    let top = metric.max.or_else(|| beyond.into_iter().flatten().reduce(f64::max)).unwrap_or(0.0);
+    let bottom = metric.min.unwrap_or(0.0).min(value);
+    let has_scale = top > bottom && (metric.max.is_some() || warning.is_some() || critical.is_some());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+    let scale = |value: f64| ((value - bottom) / (top - bottom) * 1000.0).clamp(0.0, 1000.0) as u32;
+    let limits = [("warning", metric.warn), ("critical", metric.crit)];
+    let limits = limits.into_iter().filter_map(|(name, range)| range.map(|range| format!("{name} {range}")));
+    Graph {
+        value: format!("{value}{}", metric.unit),
+        width: has_scale.then(|| scale(value)),
+        warning: warning.filter(|_| has_scale).map(scale),
+        critical: critical.filter(|_| has_scale).map(scale),
+        limits: limits.collect::<Vec<_>>().join(", "),
+        label: metric.label.to_string(),
+    }
+}
+
+impl ObjectPage {
+    fn is_service(&self) -> bool {
+        self.row.key.service.is_some()
+    }
+
+    fn host_href(&self) -> String {
+        href(&ObjectKey { host: self.row.key.host.clone(), service: None })
+    }
+
+    fn act(&self, act: &str) -> String {
+        format!("/act/{act}?object={}&back={}", escape(&self.key), escape(&self.frame.path))
+    }
+
+    /// The mark of a line in *related*.
+    fn face<'a>(&self, row: &'a Row) -> &'a Face {
+        &row.face
+    }
+}

@@ -1,0 +1,190 @@
+//! Every address with the role it needs, and the layers around all of them.
+
+use std::any::Any;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::Router;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::backend::Role;
+use super::error::Failure;
+use super::{Web, api, assets, auth, live, metrics, pages};
+
+/// A batch of a thousand passive results with long output fits.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// Until the head of an answer; an event stream then goes on.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Route {
+    pub path: &'static str,
+    pub needs: Role,
+    call: fn() -> MethodRouter<Web>,
+    /// Changes something.
+    pub acts: bool,
+}
+
+const fn look(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
+    Route { path, needs: Role::Viewer, call, acts: false }
+}
+
+const fn open(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
+    Route { path, needs: Role::Nobody, call, acts: false }
+}
+
+const fn act(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
+    Route { path, needs: Role::Operator, call, acts: true }
+}
+
+const fn rule(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
+    Route { path, needs: Role::Admin, call, acts: true }
+}
+
+pub(super) const ROUTES: &[Route] = &[
+    // Pages
+    look("/", || get(pages::overview::page)),
+    look("/problems", || get(pages::lists::problems)),
+    look("/services", || get(pages::lists::services)),
+    look("/hosts", || get(pages::lists::hosts)),
+    look("/search", || get(pages::lists::search)),
+    look("/hosts/{host}", || get(pages::object::host)),
+    look("/hosts/{host}/services/{service}", || get(pages::object::service)),
+    look("/alarms", || get(pages::alarms::page)),
+    look("/tickets", || get(pages::tickets::list)),
+    look("/tickets/{reference}", || get(pages::tickets::one)),
+    look("/config", || get(pages::system::config)),
+    look("/process", || get(pages::system::process)),
+    open("/login", || get(pages::login::form)),
+    open("/login", || post(pages::login::submit)),
+    open("/logout", || post(pages::login::logout)),
+    open("/theme", || post(pages::login::theme)),
+    // Acts: the form on its own page, and what it does.
+    look("/act/{act}", || get(pages::act::form)),
+    act("/act/{act}", || post(pages::act::submit)),
+    // API
+    look("/api/v1/status", || get(api::process::status)),
+    look("/api/v1/process", || get(api::process::process)),
+    look("/api/v1/config", || get(api::process::config)),
+    look("/api/v1/hosts", || get(api::objects::hosts)),
+    look("/api/v1/services", || get(api::objects::services)),
+    look("/api/v1/hosts/{host}", || get(api::objects::host)),
+    look("/api/v1/hosts/{host}/services/{service}", || get(api::objects::service)),
+    look("/api/v1/history", || get(api::objects::history)),
+    look("/api/v1/comments", || get(api::objects::comments)),
+    look("/api/v1/downtimes", || get(api::objects::downtimes)),
+    look("/api/v1/alarms", || get(api::records::alarms)),
+    look("/api/v1/alarms/{id}", || get(api::records::alarm)),
+    look("/api/v1/tickets", || get(api::records::tickets)),
+    look("/api/v1/tickets/{reference}", || get(api::records::ticket)),
+    look("/api/v1/events", || get(live::events)),
+    act("/api/v1/acknowledge", || post(api::acts::acknowledge)),
+    act("/api/v1/remove-acknowledgement", || post(api::acts::remove_acknowledgement)),
+    act("/api/v1/comment", || post(api::acts::comment)),
+    act("/api/v1/comments/{id}/delete", || post(api::acts::delete_comment)),
+    act("/api/v1/downtime", || post(api::acts::downtime)),
+    act("/api/v1/downtimes/{id}/cancel", || post(api::acts::cancel_downtime)),
+    act("/api/v1/recheck", || post(api::acts::recheck)),
+    act("/api/v1/result", || post(api::acts::result)),
+    act("/api/v1/results", || post(api::acts::results)),
+    act("/api/v1/tickets", || post(api::acts::open_ticket)),
+    act("/api/v1/tickets/{reference}/note", || post(api::acts::note_ticket)),
+    act("/api/v1/tickets/{reference}/close", || post(api::acts::close_ticket)),
+    act("/api/v1/tickets/{reference}/reopen", || post(api::acts::reopen_ticket)),
+    act("/api/v1/alarms/{id}/close", || post(api::acts::close_alarm)),
+    act("/api/v1/alarms/{id}/own", || post(api::acts::own_alarm)),
+    act("/api/v1/alarms/{id}/ticket", || post(api::acts::ticket_for_alarm)),
+    rule("/api/v1/reload", || post(api::process::reload)),
+    Route { path: "/api/v1/users", needs: Role::Admin, call: || get(api::users::list), acts: false },
+    rule("/api/v1/users", || post(api::users::add)),
+    rule("/api/v1/users/{name}/password", || post(api::users::password)),
+    rule("/api/v1/users/{name}/disable", || post(api::users::disable)),
+    rule("/api/v1/users/{name}/enable", || post(api::users::enable)),
+    open("/api/v1/login", || post(api::users::login)),
+    // For machines
+    look("/metrics", || get(metrics::page)),
+    open("/healthz", || get(api::process::healthz)),
+    open("/readyz", || get(api::process::readyz)),
+    open("/static/{hash}/{name}", || get(assets::serve)),
+];
+
+pub(super) fn router(web: &Web) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let checked = (route.call)().route_layer(from_fn_with_state(route.needs, auth::require));
+        router = router.route(route.path, checked);
+    }
+    let router = router
+        .fallback(|| async { Failure::Missing("There is no such page.".to_owned()) })
+        .method_not_allowed_fallback(|| async { Failure::Wrong("This address does not take that method.".to_owned()) })
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn_with_state(web.clone(), auth::admit));
+    around(web, router)
+}
+
+pub(super) fn metrics_router(web: &Web) -> Router {
+    let open = |call: MethodRouter<Web>| call;
+    let router = Router::new()
+        .route("/metrics", open(get(metrics::page)))
+        .route("/healthz", open(get(api::process::healthz)))
+        .route("/readyz", open(get(api::process::readyz)));
+    around(web, router)
+}
+
+fn around(web: &Web, router: Router<Web>) -> Router {
+    let counted = web.clone();
+    router
+        .with_state(web.clone())
+        .layer(csrf(web))
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
+        .layer(CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| caught(&counted, &panic)))
+        .layer(from_fn(headers))
+}
+
+/// A POST from a page of another origin is refused by what the browser says of it; programs, which say
+/// nothing, pass and need a token or the socket anyway.
+fn csrf(web: &Web) -> CsrfLayer {
+    let origin = web.rules.url.as_deref().map(|url| url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
+    let trusted = origin.and_then(|origin| CsrfLayer::new().add_trusted_origin(origin).ok());
+    trusted.unwrap_or_default()
+}
+
+fn caught(web: &Web, panic: &(dyn Any + Send)) -> Response {
+    web.panics.fetch_add(1, Ordering::Relaxed);
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    tracing::error!(event = "web.panic", error = %text, "a request ended in a panic");
+    (StatusCode::INTERNAL_SERVER_ERROR, "vigia made a mistake; its log says more\n").into_response()
+}
+
+const HEADERS: &[(HeaderName, &str)] = &[
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    // Old figures must not come back from a cache and look new.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
