@@ -24,12 +24,12 @@ static ADDRESSES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
 });
 
 /// Where a browser finds the file; the name itself for one that does not exist, which a test would show.
-pub fn address(name: &str) -> String {
+pub(crate) fn address(name: &str) -> String {
     ADDRESSES.get(name).cloned().unwrap_or_else(|| format!("/static/-/{name}"))
 }
 
 /// `GET /static/HASH/NAME`. The hash is for caches; the name decides.
-pub async fn serve(Path((_hash, name)): Path<(String, String)>) -> Response {
+pub(crate) async fn serve(Path((_hash, name)): Path<(String, String)>) -> Response {
     let Some(file) = Files::get(&name) else { return StatusCode::NOT_FOUND.into_response() };
     let kind = match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "css" => "text/css; charset=utf-8",
@@ -37,6 +37,7 @@ pub async fn serve(Path((_hash, name)): Path<(String, String)>) -> Response {
         "svg" => "image/svg+xml",
         _ => "application/octet-stream",
     };
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers =
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (headers, Body::from(file.data.into_owned())).into_response()
 }

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -19,7 +20,9 @@ use super::view::Eyes;
 pub enum Peer {
     Tcp(SocketAddr),
     /// The control socket: may do everything, under the name that the kernel vouches for.
-    Local { user: Arc<str> },
+    Local {
+        user: Arc<str>,
+    },
 }
 
 /// `web.auth.anonymous`: who may look without login.
@@ -51,26 +54,38 @@ const SAID_COOKIE: &str = "vigia_said";
 const THEME_COOKIE: &str = "vigia_theme";
 
 /// Headers that only a proxy adds.
-const FORWARDED: &[&str] =
-    &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-server", "x-real-ip", "via"];
+const FORWARDED: &[&str] = &[
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+    "via",
+];
 
 /// First of all layers that know of people: refuses strange `Host`s, finds out who asks, and gives failures
 /// their shape.
-pub async fn admit(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().cloned();
-    if !matches!(peer, Some(Peer::Local { .. })) && !host_is_ours(&web.rules, &request) {
-        let text = "This name is not one of vigia's own. Set web.url in vigia.yaml to the address people use.\n";
+pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().cloned();
+    if !matches!(peer, Some(Peer::Local { .. })) && !host_is_ours(&web.rules, &parts) {
+        let text =
+            "This name is not one of vigia's own. Set web.url in vigia.yaml to the address people use.\n";
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
-    let seen = see(web, peer.as_ref(), &request).await;
+    let seen = see(web, peer.as_ref(), &parts).await;
+    let mut request = Request::from_parts(parts, body);
     let has_said = seen.said.is_some();
     request.extensions_mut().insert(seen.clone());
     let mut response = next.run(request).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         response = dress(&seen, &failure);
     }
-    let is_page =
-        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_page = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if has_said && is_page {
         // Told once.
         append_cookie(&mut response, &format!("{SAID_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"));
@@ -78,8 +93,8 @@ pub async fn admit(State(web): State<Web>, mut request: Request, next: Next) -> 
     response
 }
 
-async fn see(web: Web, peer: Option<&Peer>, request: &Request) -> Seen {
-    let headers = request.headers();
+async fn see(web: Web, peer: Option<&Peer>, request: &Parts) -> Seen {
+    let headers = &request.headers;
     let is_secure = is_secure(&web.rules, peer, headers);
     let viewer = identify(&web, peer, headers, is_secure).await;
     let theme = match cookie(headers, THEME_COOKIE).as_deref() {
@@ -94,7 +109,7 @@ async fn see(web: Web, peer: Option<&Peer>, request: &Request) -> Seen {
     };
     Seen {
         viewer,
-        path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        path: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         theme,
         said: cookie(headers, SAID_COOKIE).as_deref().and_then(read_said),
         is_secure,
@@ -118,7 +133,8 @@ async fn identify(web: &Web, peer: Option<&Peer>, headers: &HeaderMap, is_secure
     {
         return Viewer { name: Some(account.name), role: account.role, token: Some(token) };
     }
-    let role = if may_look_anonymously(web.rules.anonymous, peer, headers) { Role::Viewer } else { Role::Nobody };
+    let role =
+        if may_look_anonymously(web.rules.anonymous, peer, headers) { Role::Viewer } else { Role::Nobody };
     Viewer { name: None, role, token: None }
 }
 
@@ -141,9 +157,9 @@ fn is_secure(rules: &Rules, peer: Option<&Peer>, headers: &HeaderMap) -> bool {
 
 /// Against DNS rebinding: a page of another site may have its own name resolve to us, but then that name
 /// stands in `Host`. Addresses cannot be rebound, so they pass.
-fn host_is_ours(rules: &Rules, request: &Request) -> bool {
-    let header = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("\u{fffd}"));
-    let Some(host) = request.uri().authority().map(|authority| authority.as_str()).or(header) else {
+fn host_is_ours(rules: &Rules, request: &Parts) -> bool {
+    let header = request.headers.get(header::HOST).map(|host| host.to_str().unwrap_or("\u{fffd}"));
+    let Some(host) = request.uri.authority().map(|authority| authority.as_str()).or(header) else {
         return true;
     };
     let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
@@ -164,7 +180,7 @@ fn without_port(authority: &str) -> &str {
 }
 
 /// The layer of one route: its role, or a failure that says which.
-pub async fn require(State(needs): State<Role>, request: Request, next: Next) -> Response {
+pub(crate) async fn require(State(needs): State<Role>, request: Request, next: Next) -> Response {
     let Some(seen) = request.extensions().get::<Seen>() else {
         return Failure::Broken("a route without admission".to_owned()).into_response();
     };
@@ -174,15 +190,18 @@ pub async fn require(State(needs): State<Role>, request: Request, next: Next) ->
     if seen.viewer.name.is_some() {
         return Failure::Forbidden { needs }.into_response();
     }
-    let (path, is_form) = (seen.path.clone(), request.method() == Method::POST && !seen.path.starts_with("/api/"));
+    let (path, is_form) =
+        (seen.path.clone(), request.method() == Method::POST && !seen.path.starts_with("/api/"));
     if !is_form {
         return Failure::NotLoggedIn { next: path }.into_response();
     }
     // The form comes back filled in after the login: what was typed becomes the query of its own page.
     let typed = axum::body::to_bytes(request.into_body(), 16 * 1024).await.unwrap_or_default();
     let path = path.split('?').next().unwrap_or("/").to_owned();
-    let typed = String::from_utf8(typed.to_vec()).ok().filter(|typed| path.starts_with("/act/") && !typed.is_empty());
-    Failure::NotLoggedIn { next: typed.map_or_else(|| "/".to_owned(), |typed| format!("{path}?{typed}")) }.into_response()
+    let typed =
+        String::from_utf8(typed.to_vec()).ok().filter(|typed| path.starts_with("/act/") && !typed.is_empty());
+    Failure::NotLoggedIn { next: typed.map_or_else(|| "/".to_owned(), |typed| format!("{path}?{typed}")) }
+        .into_response()
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -198,37 +217,41 @@ fn append_cookie(response: &mut Response, cookie: &str) {
 }
 
 /// Lasts as long as the browser runs; the session behind it has its own limits.
-pub fn set_session(response: &mut Response, token: &str, is_secure: bool) {
+pub(crate) fn set_session(response: &mut Response, token: &str, is_secure: bool) {
     let (name, secure) = if is_secure { (SECURE_COOKIE, "; Secure") } else { (COOKIE, "") };
     append_cookie(response, &format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}"));
 }
 
-pub fn end_session(response: &mut Response, is_secure: bool) {
+pub(crate) fn end_session(response: &mut Response, is_secure: bool) {
     let (name, secure) = if is_secure { (SECURE_COOKIE, "; Secure") } else { (COOKIE, "") };
     append_cookie(response, &format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}"));
 }
 
-pub fn set_theme(response: &mut Response, theme: &str) {
+pub(crate) fn set_theme(response: &mut Response, theme: &str) {
     let (value, age) = if matches!(theme, "light" | "dark") { (theme, 31_536_000) } else { ("", 0) };
     append_cookie(response, &format!("{THEME_COOKIE}={value}; Path=/; Max-Age={age}; SameSite=Lax"));
 }
 
 /// Tells the next page what was done.
-pub fn say(response: &mut Response, said: &Said) {
+pub(crate) fn say(response: &mut Response, said: &Said) {
     let undo = said.undo.iter().flat_map(|undo| {
         let fields = undo.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         std::iter::once(("action", undo.action.as_str())).chain(fields)
     });
     let text = super::query::encode(std::iter::once(("text", said.text.as_str())).chain(undo));
     // Browsers drop a cookie beyond 4 kB: then the undo of a large selection is not offered.
-    let text = if text.len() > 3500 { super::query::encode(std::iter::once(("text", said.text.as_str()))) } else { text };
+    let text = if text.len() > 3500 {
+        super::query::encode(std::iter::once(("text", said.text.as_str())))
+    } else {
+        text
+    };
     if text.len() <= 3500 {
         append_cookie(response, &format!("{SAID_COOKIE}={text}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"));
     }
 }
 
 fn read_said(text: &str) -> Option<Said> {
-    let pairs: Vec<(String, String)> = serde_urlencoded_pairs(text);
+    let pairs: Vec<(String, String)> = decode_pairs(text);
     let mut pairs = pairs.into_iter();
     let text = pairs.next().filter(|(name, _)| name == "text")?.1;
     let action = pairs.next().filter(|(name, value)| name == "action" && value.starts_with("/act/"));
@@ -237,9 +260,10 @@ fn read_said(text: &str) -> Option<Said> {
 }
 
 /// The pairs of a query string or form; what is not valid is left out.
-pub fn serde_urlencoded_pairs(text: &str) -> Vec<(String, String)> {
-    let uri = axum::http::Uri::builder().path_and_query(format!("/?{text}")).build();
-    let pairs = uri.ok().and_then(|uri| axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
+pub(crate) fn decode_pairs(text: &str) -> Vec<(String, String)> {
+    let uri = Uri::builder().path_and_query(format!("/?{text}")).build();
+    let pairs =
+        uri.ok().and_then(|uri| axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
     pairs.map(|pairs| pairs.0).unwrap_or_default()
 }
 
@@ -249,16 +273,25 @@ mod tests {
     use axum::body::Body;
 
     fn asks(host: &str, rules: &Rules) -> bool {
-        host_is_ours(rules, &Request::builder().uri("/").header("host", host).body(Body::empty()).unwrap())
+        let request = Request::builder().uri("/").header("host", host).body(Body::empty()).unwrap();
+        host_is_ours(rules, &request.into_parts().0)
     }
 
     #[test]
     fn only_our_own_names_are_answered_to() {
         let rules = Rules { url: Some("https://Vigia.example.test:8443/x".into()), ..Rules::default() };
-        for ours in ["localhost:8642", "127.0.0.1:8642", "[::1]:8642", "192.0.2.7", "vigia.example.test", "LOCALHOST."] {
+        for ours in [
+            "localhost:8642",
+            "127.0.0.1:8642",
+            "[::1]:8642",
+            "192.0.2.7",
+            "vigia.example.test",
+            "LOCALHOST.",
+        ] {
             assert!(asks(ours, &rules), "{ours}");
         }
-        for strange in ["evil.test", "evil.test:8642", "localhost.evil.test", "127.0.0.1.evil.test", "\u{e9}"] {
+        for strange in ["evil.test", "evil.test:8642", "localhost.evil.test", "127.0.0.1.evil.test", "\u{e9}"]
+        {
             assert!(!asks(strange, &rules), "{strange}");
         }
     }
@@ -269,7 +302,8 @@ mod tests {
         let remote = Peer::Tcp("192.0.2.9:5".parse().unwrap());
         let mapped = Peer::Tcp("[::ffff:127.0.0.1]:5".parse().unwrap());
         let plain = HeaderMap::new();
-        let look = |peer: &Peer, headers: &HeaderMap| may_look_anonymously(Anonymous::Loopback, Some(peer), headers);
+        let look =
+            |peer: &Peer, headers: &HeaderMap| may_look_anonymously(Anonymous::Loopback, Some(peer), headers);
         assert!(look(&local, &plain) && look(&mapped, &plain) && !look(&remote, &plain));
         for name in FORWARDED {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), "192.0.2.9".parse().unwrap())]);
@@ -279,13 +313,19 @@ mod tests {
 
     #[test]
     fn what_was_said_survives_the_cookie() {
-        let undo = Undo { action: "/act/remove-acknowledgement".into(), fields: vec![("object".into(), "a b/ä;=".into())] };
+        let undo = Undo {
+            action: "/act/remove-acknowledgement".into(),
+            fields: vec![("object".into(), "a b/ä;=".into())],
+        };
         let said = Said { text: "Acknowledged <b>".into(), undo: Some(undo) };
         let mut response = Response::new(Body::empty());
         say(&mut response, &said);
         let line = response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
         let value = line.split(';').next().unwrap().split_once('=').unwrap().1;
         assert_eq!(read_said(value), Some(said));
-        assert_eq!(read_said("text=x&action=https%3A%2F%2Fevil.test"), Some(Said { text: "x".into(), undo: None }));
+        assert_eq!(
+            read_said("text=x&action=https%3A%2F%2Fevil.test"),
+            Some(Said { text: "x".into(), undo: None })
+        );
     }
 }

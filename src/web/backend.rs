@@ -43,6 +43,8 @@ impl From<Refusal> for Trouble {
             | Refusal::PassiveOff(_)
             | Refusal::Outdated(_)
             | Refusal::Reversed
+            | Refusal::NotMonitored(_)
+            | Refusal::NotChecked(_)
             | Refusal::Past
             | Refusal::Invalid(_) => Self::Refused(refusal.to_string()),
         }

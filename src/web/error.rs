@@ -11,7 +11,7 @@ use super::query::{QueryError, escape};
 
 /// Why a request is not answered as asked. Becomes a page or JSON in [`dress`], where it is known who asks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     #[error("{0}")]
     Wrong(String),
     #[error("log in to do this")]
@@ -49,7 +49,7 @@ impl From<QueryError> for Failure {
 }
 
 impl Failure {
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Wrong(_) => StatusCode::BAD_REQUEST,
             Self::NotLoggedIn { .. } => StatusCode::UNAUTHORIZED,
@@ -75,7 +75,9 @@ impl Failure {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NotLoggedIn { .. } => Some("a user is made with `vigia user add NAME --role operator`".to_owned()),
+            Self::NotLoggedIn { .. } => {
+                Some("a user is made with `vigia user add NAME --role operator`".to_owned())
+            }
             Self::Forbidden { needs } => {
                 Some(format!("an administrator gives it with `vigia user role NAME {}`", needs.word()))
             }
@@ -102,7 +104,7 @@ struct ErrorPage {
 }
 
 /// Gives a failure the shape its reader understands.
-pub fn dress(seen: &Seen, failure: &Failure) -> Response {
+pub(crate) fn dress(seen: &Seen, failure: &Failure) -> Response {
     if let Failure::Broken(why) = failure {
         tracing::error!(event = "web.broken", error = %why, path = %seen.path, "cannot answer a request");
     }
@@ -111,7 +113,9 @@ pub fn dress(seen: &Seen, failure: &Failure) -> Response {
         return (failure.status(), Json(body)).into_response();
     }
     match failure {
-        Failure::NotLoggedIn { next } => Redirect::to(&format!("/login?next={}", escape(next))).into_response(),
+        Failure::NotLoggedIn { next } => {
+            Redirect::to(&format!("/login?next={}", escape(next))).into_response()
+        }
         Failure::Wrong(_)
         | Failure::Forbidden { .. }
         | Failure::Missing(_)

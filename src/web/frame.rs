@@ -15,61 +15,61 @@ use super::words;
 
 /// Who looks, as found out by [`auth`](super::auth).
 #[derive(Clone, Debug, Default)]
-pub struct Viewer {
+pub(crate) struct Viewer {
     /// None: looks without login.
-    pub name: Option<Arc<str>>,
-    pub role: Role,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) role: Role,
     /// Of the session, to end it with.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 /// Everything a page needs to know of the request it answers.
 #[derive(Clone)]
-pub struct Seen {
-    pub web: Web,
-    pub viewer: Viewer,
+pub(crate) struct Seen {
+    pub(crate) web: Web,
+    pub(crate) viewer: Viewer,
     /// Path and query as asked.
-    pub path: String,
+    pub(crate) path: String,
     /// `light`, `dark` or empty for what the system says.
-    pub theme: &'static str,
-    pub said: Option<Said>,
+    pub(crate) theme: &'static str,
+    pub(crate) said: Option<Said>,
     /// The browser speaks HTTPS, to us or to a proxy on this machine.
-    pub is_secure: bool,
+    pub(crate) is_secure: bool,
     /// Address or user name of the peer, for the audit.
-    pub from: String,
-    pub eyes: Eyes,
-    pub world: Arc<World>,
+    pub(crate) from: String,
+    pub(crate) eyes: Eyes,
+    pub(crate) world: Arc<World>,
 }
 
 /// What an act just did, told on the next page; with the form that undoes it where there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
-    pub text: String,
-    pub undo: Option<Undo>,
+pub(crate) struct Said {
+    pub(crate) text: String,
+    pub(crate) undo: Option<Undo>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undo {
-    pub action: String,
-    pub fields: Vec<(String, String)>,
+pub(crate) struct Undo {
+    pub(crate) action: String,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
-pub struct Banner {
-    pub tone: &'static str,
-    pub text: String,
-    pub href: &'static str,
-    pub link: &'static str,
+pub(crate) struct Banner {
+    pub(crate) tone: &'static str,
+    pub(crate) text: String,
+    pub(crate) href: &'static str,
+    pub(crate) link: &'static str,
 }
 
-pub struct RailGroup {
-    pub name: &'static str,
-    pub entries: &'static [RailEntry],
+pub(crate) struct RailGroup {
+    pub(crate) name: &'static str,
+    pub(crate) entries: &'static [RailEntry],
 }
 
-pub struct RailEntry {
-    pub key: &'static str,
-    pub name: &'static str,
-    pub href: &'static str,
+pub(crate) struct RailEntry {
+    pub(crate) key: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) href: &'static str,
 }
 
 const fn entry(key: &'static str, name: &'static str, href: &'static str) -> RailEntry {
@@ -77,7 +77,10 @@ const fn entry(key: &'static str, name: &'static str, href: &'static str) -> Rai
 }
 
 const RAIL: &[RailGroup] = &[
-    RailGroup { name: "Now", entries: &[entry("overview", "Overview", "/"), entry("problems", "Problems", "/problems")] },
+    RailGroup {
+        name: "Now",
+        entries: &[entry("overview", "Overview", "/"), entry("problems", "Problems", "/problems")],
+    },
     RailGroup {
         name: "Incidents",
         entries: &[entry("alarms", "Alarms", "/alarms"), entry("tickets", "Tickets", "/tickets")],
@@ -92,47 +95,47 @@ const RAIL: &[RailGroup] = &[
     },
 ];
 
-pub struct Frame {
-    pub title: String,
-    pub section: &'static str,
-    pub theme: &'static str,
-    pub boxes: Boxes,
-    pub banners: Vec<Banner>,
-    pub said: Option<Said>,
-    pub user: Option<Arc<str>>,
-    pub role: &'static str,
-    pub has_session: bool,
-    pub may_look: bool,
-    pub may_act: bool,
+pub(crate) struct Frame {
+    pub(crate) title: String,
+    pub(crate) section: &'static str,
+    pub(crate) theme: &'static str,
+    pub(crate) boxes: Boxes,
+    pub(crate) banners: Vec<Banner>,
+    pub(crate) said: Option<Said>,
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) role: &'static str,
+    pub(crate) has_session: bool,
+    pub(crate) may_look: bool,
+    pub(crate) may_act: bool,
     /// Path and query of this page, to come back to.
-    pub path: String,
+    pub(crate) path: String,
     /// Address of the event stream for this page; empty: the page stands still.
-    pub events: String,
-    pub searched: String,
-    pub now: i64,
-    pub clock: String,
-    pub clock_short: String,
-    pub version: &'static str,
+    pub(crate) events: String,
+    pub(crate) searched: String,
+    pub(crate) now: i64,
+    pub(crate) clock: String,
+    pub(crate) clock_short: String,
+    pub(crate) version: &'static str,
 }
 
 impl Frame {
-    pub fn rail(&self) -> &'static [RailGroup] {
+    pub(crate) fn rail(&self) -> &'static [RailGroup] {
         RAIL
     }
 
-    pub fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         assets::address(name)
     }
 
-    pub fn icon(&self) -> String {
+    pub(crate) fn icon(&self) -> String {
         assets::address(&format!("icon-{}.svg", self.boxes.worst))
     }
 
-    pub fn initial(&self) -> String {
+    pub(crate) fn initial(&self) -> String {
         self.user.iter().flat_map(|name| name.chars()).take(1).collect()
     }
 
-    pub fn next_theme(&self) -> &'static str {
+    pub(crate) fn next_theme(&self) -> &'static str {
         match self.theme {
             "light" => "dark",
             "dark" => "auto",
@@ -140,26 +143,26 @@ impl Frame {
         }
     }
 
-    pub fn theme_word(&self) -> &'static str {
+    pub(crate) fn theme_word(&self) -> &'static str {
         if self.theme.is_empty() { "as the system" } else { self.theme }
     }
 
-    pub fn next_theme_word(&self) -> &'static str {
+    pub(crate) fn next_theme_word(&self) -> &'static str {
         if self.theme == "dark" { "as the system" } else { self.next_theme() }
     }
 }
 
 impl Seen {
-    pub fn may(&self, role: Role) -> bool {
+    pub(crate) fn may(&self, role: Role) -> bool {
         self.viewer.role >= role
     }
 
     /// Who an order is from.
-    pub fn author(&self) -> Arc<str> {
+    pub(crate) fn author(&self) -> Arc<str> {
         self.viewer.name.clone().unwrap_or_else(|| "anonymous".into())
     }
 
-    pub fn frame(&self, title: impl Into<String>, section: &'static str) -> Frame {
+    pub(crate) fn frame(&self, title: impl Into<String>, section: &'static str) -> Frame {
         let may_look = self.may(Role::Viewer);
         Frame {
             title: title.into(),
@@ -178,13 +181,23 @@ impl Seen {
             searched: String::new(),
             now: self.eyes.now.as_second(),
             clock: words::full_stamp(self.eyes.now, &self.eyes.zone),
-            clock_short: words::stamp(self.eyes.now, &self.eyes.zone).split(' ').nth(1).unwrap_or_default().to_owned(),
+            clock_short: words::stamp(self.eyes.now, &self.eyes.zone)
+                .split(' ')
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
 
     /// A frame whose rows are kept up to date from the event stream.
-    pub fn live_frame(&self, title: impl Into<String>, section: &'static str, view: &str, query: &str) -> Frame {
+    pub(crate) fn live_frame(
+        &self,
+        title: impl Into<String>,
+        section: &'static str,
+        view: &str,
+        query: &str,
+    ) -> Frame {
         let since = self.web.live.event_id(&self.world);
         let mut events = format!("/api/v1/events?view={view}&since={since}");
         if !query.is_empty() {
@@ -202,10 +215,20 @@ fn banners(seen: &Seen) -> Vec<Banner> {
     let mut banners = Vec::new();
     let mut add = |tone, text, href, link| banners.push(Banner { tone, text, href, link });
     if let Some(trouble) = process.store.trouble {
-        add("critical", format!("The store cannot write: {trouble}. What happens now may be lost."), "/process", "Process");
+        add(
+            "critical",
+            format!("The store cannot write: {trouble}. What happens now may be lost."),
+            "/process",
+            "Process",
+        );
     }
     if let Some(refused) = &health.refused {
-        add("critical", format!("The configuration was refused; the last good one goes on. {refused}"), "/config", "See what to fix");
+        add(
+            "critical",
+            format!("The configuration was refused; the last good one goes on. {refused}"),
+            "/config",
+            "See what to fix",
+        );
     }
     let out = health.quarantine.len();
     if out > 0 && health.refused.is_none() {
@@ -216,8 +239,14 @@ fn banners(seen: &Seen) -> Vec<Banner> {
         add("warning", text, "/config", "See what to fix");
     }
     if process.checks.latency.p95 > 15.0 || process.checks.stretch > 1.05 {
-        let late = words::span(std::time::Duration::from_secs_f64(process.checks.latency.p95.clamp(0.0, 1e9)));
-        add("warning", format!("Checks start late: 5 % of them {late} or more after their time."), "/process", "Why");
+        let late =
+            words::span(std::time::Duration::from_secs_f64(process.checks.latency.p95.clamp(0.0, 1e9)));
+        add(
+            "warning",
+            format!("Checks start late: 5 % of them {late} or more after their time."),
+            "/process",
+            "Why",
+        );
     }
     for notice in health.notices.iter().filter(|notice| notice.urgency == Urgency::Banner) {
         add("warning", notice.text.clone(), "/process", "Process");
@@ -226,7 +255,7 @@ fn banners(seen: &Seen) -> Vec<Banner> {
 }
 
 /// A template as a page.
-pub struct Page<T>(pub T);
+pub(crate) struct Page<T>(pub T);
 
 impl<T: askama::Template> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
@@ -238,7 +267,7 @@ impl<T: askama::Template> IntoResponse for Page<T> {
 }
 
 /// A place of ours to go back to, or the overview: never another site, never a scheme.
-pub fn safe_back(back: &str) -> String {
+pub(crate) fn safe_back(back: &str) -> String {
     let is_ours = back.starts_with('/')
         && !back.starts_with("//")
         && !back.contains(['\\', '\r', '\n', '\0'])
@@ -252,7 +281,14 @@ mod tests {
 
     #[test]
     fn going_back_never_leaves_the_house() {
-        for bad in ["//evil.test/", "https://evil.test/", "/\\evil.test", "javascript:alert(1)", "/a\r\nSet-Cookie: x", ""] {
+        for bad in [
+            "//evil.test/",
+            "https://evil.test/",
+            "/\\evil.test",
+            "javascript:alert(1)",
+            "/a\r\nSet-Cookie: x",
+            "",
+        ] {
             assert_eq!(safe_back(bad), "/", "{bad:?}");
         }
         assert_eq!(safe_back("/services?state=critical"), "/services?state=critical");

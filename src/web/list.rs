@@ -16,21 +16,21 @@ use super::query::{Column, Filter, ListQuery, Want, is_glob, name_matches};
 
 /// Indexes of one kind of object, cut, and how many there are without the cut.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Cut<T> {
-    pub total: usize,
-    pub items: Vec<T>,
+pub(crate) struct Cut<T> {
+    pub(crate) total: usize,
+    pub(crate) items: Vec<T>,
 }
 
 /// Which objects have a problem, so that pages of problems do not look at all the others.
 #[derive(Debug, Default)]
-pub struct Problems {
-    pub hosts: Vec<HostId>,
-    pub services: Vec<ServiceId>,
+pub(crate) struct Problems {
+    pub(crate) hosts: Vec<HostId>,
+    pub(crate) services: Vec<ServiceId>,
 }
 
 /// Keeps [`Problems`] for the world it was last asked about and brings them up to date chunk by chunk.
 #[derive(Debug, Default)]
-pub struct ProblemIndex {
+pub(crate) struct ProblemIndex {
     kept: Mutex<Kept>,
 }
 
@@ -44,16 +44,20 @@ struct Kept {
 
 impl ProblemIndex {
     /// The problems of exactly this world.
-    pub fn of(&self, world: &Arc<World>) -> Arc<Problems> {
+    pub(crate) fn of(&self, world: &Arc<World>) -> Arc<Problems> {
         // A panic elsewhere leaves at worst an index of an older world, which the comparison below mends.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let before = kept.world.clone().unwrap_or_default();
         if Arc::ptr_eq(&before, world) {
             return kept.problems.clone();
         }
-        let hosts = refresh(&mut kept.host_chunks, world.hosts.len(), world.hosts.changed_chunks(&before.hosts));
-        let services =
-            refresh(&mut kept.service_chunks, world.services.len(), world.services.changed_chunks(&before.services));
+        let hosts =
+            refresh(&mut kept.host_chunks, world.hosts.len(), world.hosts.changed_chunks(&before.hosts));
+        let services = refresh(
+            &mut kept.service_chunks,
+            world.services.len(),
+            world.services.changed_chunks(&before.services),
+        );
         if hosts || services || kept.world.is_none() {
             kept.problems = Arc::new(Problems {
                 hosts: kept.host_chunks.iter().flatten().copied().map(HostId).collect(),
@@ -87,7 +91,7 @@ fn refresh<'a, S: Condition>(
     has_changed
 }
 
-pub fn services(world: &World, problems: &Problems, query: &ListQuery) -> Cut<ServiceId> {
+pub(crate) fn services(world: &World, problems: &Problems, query: &ListQuery) -> Cut<ServiceId> {
     let filter = &query.filter;
     let matches = |id: &ServiceId| service_matches(world, filter, *id);
     let found: Vec<ServiceId> = match &filter.host {
@@ -95,28 +99,33 @@ pub fn services(world: &World, problems: &Problems, query: &ListQuery) -> Cut<Se
             let on_host = world.inventory.host_id(host).map(|id| &world.inventory.host(id).services);
             on_host.into_iter().flatten().copied().filter(matches).collect()
         }
-        Some(_) | None if filter.asks_problems_only() => problems.services.iter().copied().filter(matches).collect(),
+        Some(_) | None if filter.asks_problems_only() => {
+            problems.services.iter().copied().filter(matches).collect()
+        }
         Some(_) | None => world.inventory.service_ids().filter(matches).collect(),
     };
     cut(found, query, |a, b| compare_services(world, query.sort, *a, *b))
 }
 
-pub fn hosts(world: &World, problems: &Problems, query: &ListQuery) -> Cut<HostId> {
+pub(crate) fn hosts(world: &World, problems: &Problems, query: &ListQuery) -> Cut<HostId> {
     let filter = &query.filter;
     let matches = |id: &HostId| host_matches(world, filter, *id);
     let found: Vec<HostId> = match &filter.host {
         Some(host) if !is_glob(host) => world.inventory.host_id(host).into_iter().filter(matches).collect(),
-        Some(_) | None if filter.asks_problems_only() => problems.hosts.iter().copied().filter(matches).collect(),
+        Some(_) | None if filter.asks_problems_only() => {
+            problems.hosts.iter().copied().filter(matches).collect()
+        }
         Some(_) | None => world.inventory.host_ids().filter(matches).collect(),
     };
     cut(found, query, |a, b| compare_hosts(world, query.sort, *a, *b))
 }
 
 /// Hosts and services with a problem: who is not handled first, then the worst, then the longest known last.
-pub fn problems(world: &World, problems: &Problems, query: &ListQuery) -> Cut<Checkable> {
+pub(crate) fn problems(world: &World, problems: &Problems, query: &ListQuery) -> Cut<Checkable> {
     let hosts = problems.hosts.iter().filter(|id| host_matches(world, &query.filter, **id));
     let services = problems.services.iter().filter(|id| service_matches(world, &query.filter, **id));
-    let found = hosts.map(|id| Checkable::Host(*id)).chain(services.map(|id| Checkable::Service(*id))).collect();
+    let found =
+        hosts.map(|id| Checkable::Host(*id)).chain(services.map(|id| Checkable::Service(*id))).collect();
     if query.asked("sort").is_empty() {
         return cut(found, query, |a, b| urgency(world, *a).cmp(&urgency(world, *b)));
     }
@@ -150,7 +159,7 @@ fn cut<T: Copy + Ord>(mut found: Vec<T>, query: &ListQuery, compare: impl Fn(&T,
     Cut { total, items: found }
 }
 
-pub fn service_matches(world: &World, filter: &Filter, id: ServiceId) -> bool {
+pub(crate) fn service_matches(world: &World, filter: &Filter, id: ServiceId) -> bool {
     let service = world.inventory.service(id);
     let host = world.inventory.host(service.host);
     let status = world.service(id);
@@ -158,7 +167,10 @@ pub fn service_matches(world: &World, filter: &Filter, id: ServiceId) -> bool {
         && (filter.is_empty()
             || state_matches(filter, status, |want| service_state_is(want, status))
                 && filter.service.as_deref().is_none_or(|pattern| name_matches(pattern, &service.name))
-                && filter.servicegroup.as_deref().is_none_or(|group| service.servicegroups.iter().any(|g| **g == *group))
+                && filter
+                    .servicegroup
+                    .as_deref()
+                    .is_none_or(|group| service.servicegroups.iter().any(|g| **g == *group))
                 && host_part_matches(filter, host)
                 && filter.text.as_deref().is_none_or(|text| {
                     holds(&service.name, text)
@@ -168,7 +180,7 @@ pub fn service_matches(world: &World, filter: &Filter, id: ServiceId) -> bool {
                 }))
 }
 
-pub fn host_matches(world: &World, filter: &Filter, id: HostId) -> bool {
+pub(crate) fn host_matches(world: &World, filter: &Filter, id: HostId) -> bool {
     let host = world.inventory.host(id);
     let status = world.host(id);
     host.is_monitored
@@ -183,7 +195,7 @@ pub fn host_matches(world: &World, filter: &Filter, id: HostId) -> bool {
                     .is_none_or(|text| host_holds(host, text) || holds(&status.output.text, text)))
 }
 
-pub fn matches(world: &World, filter: &Filter, object: Checkable) -> bool {
+pub(crate) fn matches(world: &World, filter: &Filter, object: Checkable) -> bool {
     match object {
         Checkable::Host(id) => host_matches(world, filter, id),
         Checkable::Service(id) => service_matches(world, filter, id),

@@ -37,7 +37,7 @@ const BACKLOG: usize = 16;
 /// Below the time-outs of proxies; the page takes three silent beats for a lost connection.
 const BEAT: Duration = Duration::from_secs(10);
 
-pub struct Live {
+pub(crate) struct Live {
     changes: broadcast::Sender<Arc<Changes>>,
     latest: Mutex<Arc<Changes>>,
     worlds: watch::Receiver<Arc<World>>,
@@ -58,7 +58,7 @@ struct Changes {
 }
 
 impl Live {
-    pub fn start(worlds: watch::Receiver<Arc<World>>, stop: CancellationToken) -> Self {
+    pub(crate) fn start(worlds: watch::Receiver<Arc<World>>, stop: CancellationToken) -> Self {
         let world = worlds.borrow().clone();
         let nothing = Changes {
             number: 0,
@@ -73,7 +73,7 @@ impl Live {
     }
 
     /// Compares worlds until the daemon stops. Run by `app`, once.
-    pub async fn follow(&self) {
+    pub(crate) async fn follow(&self) {
         let mut worlds = self.worlds.clone();
         worlds.mark_changed();
         loop {
@@ -102,7 +102,7 @@ impl Live {
     }
 
     /// What a page made from this world has already seen; `0` where that is not certain.
-    pub fn event_id(&self, world: &Arc<World>) -> String {
+    pub(crate) fn event_id(&self, world: &Arc<World>) -> String {
         let latest = self.latest();
         if Arc::ptr_eq(&latest.after, world) { self.id(latest.number) } else { "0".to_owned() }
     }
@@ -114,11 +114,13 @@ fn compare(before: &Changes, after: Arc<World>) -> Changes {
     let (mut hosts, mut services) = (Vec::new(), Vec::new());
     if !is_reloaded {
         for (first, chunk) in after.hosts.changed_chunks(&before_world.hosts) {
-            let changed = chunk.iter().zip(first..).filter(|(new, at)| is_other(before_world.hosts.get(*at), new));
+            let changed =
+                chunk.iter().zip(first..).filter(|(new, at)| is_other(before_world.hosts.get(*at), new));
             hosts.extend(changed.filter_map(|(_, at)| u32::try_from(at).ok().map(HostId)));
         }
         for (first, chunk) in after.services.changed_chunks(&before_world.services) {
-            let changed = chunk.iter().zip(first..).filter(|(new, at)| is_other(before_world.services.get(*at), new));
+            let changed =
+                chunk.iter().zip(first..).filter(|(new, at)| is_other(before_world.services.get(*at), new));
             services.extend(changed.filter_map(|(_, at)| u32::try_from(at).ok().map(ServiceId)));
         }
     }
@@ -187,7 +189,7 @@ struct RowsFragment {
 }
 
 /// `GET /api/v1/events`
-pub async fn events(
+pub(crate) async fn events(
     Extension(seen): Extension<Seen>,
     Query(pairs): Query<Pairs>,
     headers: HeaderMap,
@@ -250,7 +252,8 @@ pub async fn events(
 /// `handled=all` is a word of the problems page alone.
 fn pairs_for(view: View, pairs: &Pairs) -> Pairs {
     let is_kept = |name: &str, value: &str| {
-        (view == View::Api || view != View::Object || !matches!(name, "host" | "service")) && !(name == "handled" && value == "all")
+        (view == View::Api || view != View::Object || !matches!(name, "host" | "service"))
+            && !(name == "handled" && value == "all")
     };
     pairs.iter().filter(|(name, value)| is_kept(name, value)).cloned().collect()
 }
@@ -288,9 +291,17 @@ impl Viewer {
         let problems = self.web.problems.of(world);
         self.shown = match self.view {
             View::Api => HashSet::new(),
-            View::Services => list::services(world, &problems, &self.query).items.into_iter().map(Checkable::Service).collect(),
-            View::Hosts => list::hosts(world, &problems, &self.query).items.into_iter().map(Checkable::Host).collect(),
-            View::Problems | View::Overview => list::problems(world, &problems, &self.query).items.into_iter().collect(),
+            View::Services => list::services(world, &problems, &self.query)
+                .items
+                .into_iter()
+                .map(Checkable::Service)
+                .collect(),
+            View::Hosts => {
+                list::hosts(world, &problems, &self.query).items.into_iter().map(Checkable::Host).collect()
+            }
+            View::Problems | View::Overview => {
+                list::problems(world, &problems, &self.query).items.into_iter().collect()
+            }
             View::Object => {
                 let object = self.subject.as_ref().and_then(|key| world.inventory.find(key));
                 let host = object.map(|object| world.inventory.host(world.inventory.host_of(object)));
@@ -332,7 +343,8 @@ impl Viewer {
         if self.view == View::Api {
             self.items(changes);
         } else {
-            let shown: Vec<Checkable> = changes.objects().filter(|object| self.shown.contains(object)).collect();
+            let shown: Vec<Checkable> =
+                changes.objects().filter(|object| self.shown.contains(object)).collect();
             let moved = self.moved(changes, &shown);
             self.rows(changes, shown);
             if moved > 0 {
@@ -349,7 +361,9 @@ impl Viewer {
     fn moved(&self, changes: &Changes, shown: &[Checkable]) -> usize {
         let is_moved = |object: &Checkable| match self.view {
             View::Overview => changes.has_other_state(*object),
-            View::Object => self.subject.as_ref().is_some_and(|key| changes.after.inventory.find(key) == Some(*object)),
+            View::Object => {
+                self.subject.as_ref().is_some_and(|key| changes.after.inventory.find(key) == Some(*object))
+            }
             View::Services | View::Hosts | View::Problems | View::Api => {
                 let is_kind = match (self.view, object) {
                     (View::Hosts, Checkable::Host(_)) | (View::Services, Checkable::Service(_)) => true,

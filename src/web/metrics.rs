@@ -53,7 +53,9 @@ macro_rules! families {
                 name: concat!($prefix, "_state_hard"),
                 kind: "gauge",
                 help: "1: the state is hard (confirmed); 0: soft (being retried).",
-                value: |status| status.has_been_checked.then(|| switch(status.standing.state_type == StateType::Hard)),
+                value: |status| {
+                    status.has_been_checked.then(|| switch(status.standing.state_type == StateType::Hard))
+                },
             },
             Family {
                 name: concat!($prefix, "_acknowledged"),
@@ -121,7 +123,7 @@ enum Step {
 }
 
 /// `GET /metrics`
-pub async fn page(State(web): State<Web>) -> Response {
+pub(crate) async fn page(State(web): State<Web>) -> Response {
     let world = web.backend.world();
     let pieces = stream::unfold((Step::Own, world, web), |(step, world, web)| async move {
         // Each piece takes about a millisecond; others get their turn in between.
@@ -137,7 +139,13 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
     let mut text = String::with_capacity(64 * 1024);
     let next = match step {
         Step::Own => {
-            own(&mut text, world, &web.backend.process(), &web.backend.health(), web.panics.load(Ordering::Relaxed));
+            own(
+                &mut text,
+                world,
+                &web.backend.process(),
+                &web.backend.health(),
+                web.panics.load(Ordering::Relaxed),
+            );
             Step::Hosts(0, 0)
         }
         Step::Hosts(family, first) => match HOSTS.get(family) {
@@ -148,7 +156,15 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
                 if first == 0 {
                     head(&mut text, this.name, this.kind, this.help);
                 }
-                for (at, host) in world.inventory.hosts.iter().enumerate().take(end).skip(first).filter(|(_, h)| h.is_monitored) {
+                for (at, host) in world
+                    .inventory
+                    .hosts
+                    .iter()
+                    .enumerate()
+                    .take(end)
+                    .skip(first)
+                    .filter(|(_, h)| h.is_monitored)
+                {
                     if let Some(value) = (this.value)(world.hosts.get(at)) {
                         line(&mut text, this.name, &[("host", &host.name)], value);
                     }
@@ -167,32 +183,63 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
                 for (at, service) in world.inventory.services.iter().enumerate().take(end).skip(first) {
                     let host = world.inventory.host(service.host);
                     if let Some(value) = (this.value)(world.services.get(at)).filter(|_| host.is_monitored) {
-                        line(&mut text, this.name, &[("host", &host.name), ("service", &service.name)], value);
+                        line(
+                            &mut text,
+                            this.name,
+                            &[("host", &host.name), ("service", &service.name)],
+                            value,
+                        );
                     }
                 }
-                if end == world.services.len() { Step::Services(family + 1, 0) } else { Step::Services(family, end) }
+                if end == world.services.len() {
+                    Step::Services(family + 1, 0)
+                } else {
+                    Step::Services(family, end)
+                }
             }
         },
         Step::HostPerfdata(first) => {
             let end = (first + PIECE).min(world.hosts.len());
             if first == 0 && end > 0 {
-                head(&mut text, "vigia_host_perfdata", "gauge", "Performance data of the last host check, as the check printed it.");
+                head(
+                    &mut text,
+                    "vigia_host_perfdata",
+                    "gauge",
+                    "Performance data of the last host check, as the check printed it.",
+                );
             }
-            for (at, host) in world.inventory.hosts.iter().enumerate().take(end).skip(first).filter(|(_, h)| h.is_monitored) {
-                perfdata(&mut text, "vigia_host_perfdata", &[("host", &host.name)], &world.hosts.get(at).output.perfdata);
+            for (at, host) in
+                world.inventory.hosts.iter().enumerate().take(end).skip(first).filter(|(_, h)| h.is_monitored)
+            {
+                perfdata(
+                    &mut text,
+                    "vigia_host_perfdata",
+                    &[("host", &host.name)],
+                    &world.hosts.get(at).output.perfdata,
+                );
             }
             if end == world.hosts.len() { Step::ServicePerfdata(0) } else { Step::HostPerfdata(end) }
         }
         Step::ServicePerfdata(first) => {
             let end = (first + PIECE).min(world.services.len());
             if first == 0 && end > 0 {
-                head(&mut text, "vigia_service_perfdata", "gauge", "Performance data of the last check, as the check printed it.");
+                head(
+                    &mut text,
+                    "vigia_service_perfdata",
+                    "gauge",
+                    "Performance data of the last check, as the check printed it.",
+                );
             }
             for (at, service) in world.inventory.services.iter().enumerate().take(end).skip(first) {
                 let host = world.inventory.host(service.host);
                 if host.is_monitored {
                     let labels: [(&str, &str); 2] = [("host", &host.name), ("service", &service.name)];
-                    perfdata(&mut text, "vigia_service_perfdata", &labels, &world.services.get(at).output.perfdata);
+                    perfdata(
+                        &mut text,
+                        "vigia_service_perfdata",
+                        &labels,
+                        &world.services.get(at).output.perfdata,
+                    );
                 }
             }
             if end == world.services.len() { Step::Done } else { Step::ServicePerfdata(end) }
@@ -211,29 +258,96 @@ fn own(text: &mut String, world: &World, process: &Process, health: &Health, doo
         line(text, name, &[], value);
     };
     let totals = &world.totals;
-    one("vigia_config_generation", "gauge", "Counts the configurations taken over since the start.", float(health.generation.into()));
+    one(
+        "vigia_config_generation",
+        "gauge",
+        "Counts the configurations taken over since the start.",
+        float(health.generation.into()),
+    );
     one("vigia_config_errors", "gauge", "Mistakes found by the last load.", float(health.errors() as u64));
-    one("vigia_config_quarantined", "gauge", "Objects with a mistake: not loaded, or going on as last good.", float(health.quarantine.len() as u64));
-    one("vigia_config_last_reload_successful", "gauge", "1: the last load was taken over; 0: it was refused.", switch(health.refused.is_none()));
+    one(
+        "vigia_config_quarantined",
+        "gauge",
+        "Objects with a mistake: not loaded, or going on as last good.",
+        float(health.quarantine.len() as u64),
+    );
+    one(
+        "vigia_config_last_reload_successful",
+        "gauge",
+        "1: the last load was taken over; 0: it was refused.",
+        switch(health.refused.is_none()),
+    );
     if let Some(at) = health.loaded {
-        one("vigia_config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last taken over.", at.as_seconds_f64());
+        one(
+            "vigia_config_last_reload_success_timestamp_seconds",
+            "gauge",
+            "When a configuration was last taken over.",
+            at.as_seconds_f64(),
+        );
     }
-    one("vigia_process_start_time_seconds", "gauge", "When the daemon started.", process.started.as_seconds_f64());
-    one("vigia_panics_total", "counter", "Panics caught in checks and doors.", float(process.panics + door_panics));
+    one(
+        "vigia_process_start_time_seconds",
+        "gauge",
+        "When the daemon started.",
+        process.started.as_seconds_f64(),
+    );
+    one(
+        "vigia_panics_total",
+        "counter",
+        "Panics caught in checks and doors.",
+        float(process.panics + door_panics),
+    );
     one("vigia_checks_running", "gauge", "Checks in flight.", float(process.checks.running as u64));
-    one("vigia_checks_limit", "gauge", "Checks that may be in flight at once.", float(process.checks.limit as u64));
-    one("vigia_interval_stretch_ratio", "gauge", "Above 1: checks are stretched by this factor because the machine cannot keep up.", process.checks.stretch.max(1.0));
+    one(
+        "vigia_checks_limit",
+        "gauge",
+        "Checks that may be in flight at once.",
+        float(process.checks.limit as u64),
+    );
+    one(
+        "vigia_interval_stretch_ratio",
+        "gauge",
+        "Above 1: checks are stretched by this factor because the machine cannot keep up.",
+        process.checks.stretch.max(1.0),
+    );
     one("vigia_store_bytes", "gauge", "Size of the database file.", float(process.store.bytes));
-    one("vigia_store_writable", "gauge", "1: the store writes; 0: it cannot at the moment.", switch(process.store.trouble.is_none()));
-    one("vigia_host_problems_unhandled", "gauge", "Hosts with a problem, neither acknowledged nor in downtime.", f64::from(totals.host_problems_unhandled));
-    one("vigia_service_problems_unhandled", "gauge", "Services with a problem, neither acknowledged nor in downtime.", f64::from(totals.service_problems_unhandled));
-    one("vigia_alarms_open", "gauge", "Open alarms.", float(world.records.alarms.values().filter(|alarm| alarm.closed.is_none()).count() as u64));
-    one("vigia_tickets_open", "gauge", "Open tickets.", float(world.records.tickets.values().filter(|ticket| ticket.closed.is_none()).count() as u64));
+    one(
+        "vigia_store_writable",
+        "gauge",
+        "1: the store writes; 0: it cannot at the moment.",
+        switch(process.store.trouble.is_none()),
+    );
+    one(
+        "vigia_host_problems_unhandled",
+        "gauge",
+        "Hosts with a problem, neither acknowledged nor in downtime.",
+        f64::from(totals.host_problems_unhandled),
+    );
+    one(
+        "vigia_service_problems_unhandled",
+        "gauge",
+        "Services with a problem, neither acknowledged nor in downtime.",
+        f64::from(totals.service_problems_unhandled),
+    );
+    one(
+        "vigia_alarms_open",
+        "gauge",
+        "Open alarms.",
+        float(world.records.alarms.values().filter(|alarm| alarm.closed.is_none()).count() as u64),
+    );
+    one(
+        "vigia_tickets_open",
+        "gauge",
+        "Open tickets.",
+        float(world.records.tickets.values().filter(|ticket| ticket.closed.is_none()).count() as u64),
+    );
     head(text, "vigia_reloads_total", "counter", "Loads of the configuration since the start.");
     line(text, "vigia_reloads_total", &[("outcome", "taken")], float(process.reload.successes));
     line(text, "vigia_reloads_total", &[("outcome", "refused")], float(process.reload.failures));
     head(text, "vigia_hosts", "gauge", "Hosts by state.");
-    for (word, number) in ["up", "down", "unreachable"].iter().zip(totals.hosts).chain([(&"pending", totals.hosts_pending)]) {
+    for (word, number) in
+        ["up", "down", "unreachable"].iter().zip(totals.hosts).chain([(&"pending", totals.hosts_pending)])
+    {
         line(text, "vigia_hosts", &[("state", word)], f64::from(number));
     }
     head(text, "vigia_services", "gauge", "Services by state.");

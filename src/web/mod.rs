@@ -75,6 +75,11 @@ impl Web {
         Self(Arc::new(shared))
     }
 
+    /// Follows what is published, for the event streams. Runs until the daemon stops; once.
+    pub async fn follow(&self) {
+        self.live.follow().await;
+    }
+
     /// Pages, API, metrics: what a listener serves. Each request carries its [`Peer`](auth::Peer) as extension.
     pub fn router(&self) -> Router {
         routes::router(self)

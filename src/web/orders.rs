@@ -1,7 +1,6 @@
 //! From what a form or the API says to orders, and their answers: one way for both.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vigia_core::engine::world::World;
 use vigia_core::model::downtime::DowntimeKind;
@@ -16,22 +15,22 @@ use super::view::Eyes;
 use super::words;
 
 /// The longest text a person may leave: a comment, a note, a title.
-pub const TEXT_LIMIT: usize = 64 * 1024;
+pub(crate) const TEXT_LIMIT: usize = 64 * 1024;
 
 /// An answer to several orders of one kind.
 #[derive(Debug, Default)]
-pub struct Answers {
-    pub done: Vec<Done>,
-    pub refused: Vec<(ObjectKey, String)>,
+pub(crate) struct Answers {
+    pub(crate) done: Vec<Done>,
+    pub(crate) refused: Vec<(ObjectKey, String)>,
 }
 
 impl Seen {
-    pub async fn give(&self, operation: Operation) -> Result<Done, Trouble> {
+    pub(crate) async fn give(&self, operation: Operation) -> Result<Done, Trouble> {
         self.web.backend.order(Order { author: self.author(), operation }).await
     }
 
     /// The same order for each object. What is refused for one is done for the others.
-    pub async fn give_each(
+    pub(crate) async fn give_each(
         &self,
         objects: &[ObjectKey],
         order: impl Fn(ObjectKey) -> Operation,
@@ -51,19 +50,20 @@ impl Seen {
 /// What is wrong with one field, for the place beside it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {text}")]
-pub struct FieldError {
-    pub field: &'static str,
-    pub text: String,
+pub(crate) struct FieldError {
+    pub(crate) field: &'static str,
+    pub(crate) text: String,
 }
 
 fn wrong<T>(field: &'static str, text: impl Into<String>) -> Result<T, FieldError> {
     Err(FieldError { field, text: text.into() })
 }
 
-const SAY_WHEN: &str = "say when, such as `2h`, `until 18:00`, `tomorrow 10:00`, `fri 08:00` or `2026-12-24 22:00`";
+const SAY_WHEN: &str =
+    "say when, such as `2h`, `until 18:00`, `tomorrow 10:00`, `fri 08:00` or `2026-12-24 22:00`";
 
 /// A text that must say something.
-pub fn text(field: &'static str, text: &str) -> Result<Arc<str>, FieldError> {
+pub(crate) fn text(field: &'static str, text: &str) -> Result<Arc<str>, FieldError> {
     let text = text.trim();
     match text.len() {
         0 => wrong(field, "say something here"),
@@ -73,11 +73,11 @@ pub fn text(field: &'static str, text: &str) -> Result<Arc<str>, FieldError> {
 }
 
 /// Without control characters but newline and tab, so that no log line and no terminal is fooled.
-pub fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.replace("\r\n", "\n").chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-pub fn expires(said: &str, eyes: &Eyes) -> Result<Option<Timestamp>, FieldError> {
+pub(crate) fn expires(said: &str, eyes: &Eyes) -> Result<Option<Timestamp>, FieldError> {
     if said.trim().is_empty() {
         return Ok(None);
     }
@@ -90,18 +90,22 @@ pub fn expires(said: &str, eyes: &Eyes) -> Result<Option<Timestamp>, FieldError>
 
 /// A downtime as read, to echo and to order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    pub start: Timestamp,
-    pub end: Timestamp,
-    pub kind: DowntimeKind,
+pub(crate) struct Span {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) kind: DowntimeKind,
 }
 
 /// A length counts from the start; a flexible downtime lasts `flexible` from its first problem.
-pub fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes) -> Result<Span, FieldError> {
+pub(crate) fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes) -> Result<Span, FieldError> {
     let said = if start.trim().is_empty() { "now" } else { start };
-    let Some(start) = words::parse_instant(said, &eyes.zone, eyes.now) else { return wrong("start", SAY_WHEN) };
+    let Some(start) = words::parse_instant(said, &eyes.zone, eyes.now) else {
+        return wrong("start", SAY_WHEN);
+    };
     let from_start = Eyes { now: start, ..eyes.clone() };
-    let Some(end) = words::parse_instant(end, &eyes.zone, from_start.now) else { return wrong("end", SAY_WHEN) };
+    let Some(end) = words::parse_instant(end, &eyes.zone, from_start.now) else {
+        return wrong("end", SAY_WHEN);
+    };
     if end <= start {
         return wrong("end", "the downtime ends before it begins");
     }
@@ -109,7 +113,10 @@ pub fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes) -> Res
         return wrong("end", "the downtime lies in the past");
     }
     if end.since(start) > LONGEST {
-        return wrong("end", "longer than a year: silence that long is better configured, or the check taken away");
+        return wrong(
+            "end",
+            "longer than a year: silence that long is better configured, or the check taken away",
+        );
     }
     let kind = match flexible.trim() {
         "" => DowntimeKind::Fixed,
@@ -122,14 +129,17 @@ pub fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes) -> Res
 }
 
 /// A host's downtime may take its services along.
-pub fn with_services(world: &World, objects: &[ObjectKey]) -> Vec<ObjectKey> {
+pub(crate) fn with_services(world: &World, objects: &[ObjectKey]) -> Vec<ObjectKey> {
     let inventory = &world.inventory;
     let mut all = Vec::new();
     for key in objects {
         all.push(key.clone());
         let host = inventory.host_id(&key.host).filter(|_| key.service.is_none());
         for id in host.map(|id| inventory.host(id).services.as_slice()).unwrap_or_default() {
-            all.push(ObjectKey { host: key.host.clone(), service: Some(inventory.service(*id).name.clone()) });
+            all.push(ObjectKey {
+                host: key.host.clone(),
+                service: Some(inventory.service(*id).name.clone()),
+            });
         }
     }
     all.sort();
@@ -137,32 +147,37 @@ pub fn with_services(world: &World, objects: &[ObjectKey]) -> Vec<ObjectKey> {
     all
 }
 
-pub fn schedule(subject: ObjectKey, span: &Span, comment: Arc<str>) -> Operation {
+pub(crate) fn schedule(subject: ObjectKey, span: &Span, comment: Arc<str>) -> Operation {
     let Span { start, end, kind } = *span;
     Operation::ScheduleDowntime { subject, start, end, kind, comment, triggered_by: None }
 }
 
 /// The fields of a new ticket as they come in: all text.
 #[derive(Debug, Default)]
-pub struct TicketFields<'a> {
-    pub title: &'a str,
-    pub text: &'a str,
-    pub class: &'a str,
-    pub r#type: &'a str,
-    pub priority: &'a str,
-    pub in_charge: &'a str,
-    pub tags: &'a str,
-    pub subject: Option<ObjectKey>,
-    pub alarm: Option<AlarmId>,
+pub(crate) struct TicketFields<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) class: &'a str,
+    pub(crate) r#type: &'a str,
+    pub(crate) priority: &'a str,
+    pub(crate) in_charge: &'a str,
+    pub(crate) tags: &'a str,
+    pub(crate) subject: Option<ObjectKey>,
+    pub(crate) alarm: Option<AlarmId>,
 }
 
-pub fn new_ticket(fields: TicketFields<'_>) -> Result<NewTicket, FieldError> {
+pub(crate) fn new_ticket(fields: TicketFields<'_>) -> Result<NewTicket, FieldError> {
     let class = match fields.class.trim() {
         "" if fields.alarm.is_some() => TicketClass::Alarm,
         "" => TicketClass::Availability,
         word => match TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word)) {
             Some(class) => *class,
-            None => return wrong("class", "one of Availability, Alarm, Event, Metric, Anomaly, Vulnerability, Custom"),
+            None => {
+                return wrong(
+                    "class",
+                    "one of Availability, Alarm, Event, Metric, Anomaly, Vulnerability, Custom",
+                );
+            }
         },
     };
     let title = text("title", fields.title)?;
@@ -183,7 +198,7 @@ pub fn new_ticket(fields: TicketFields<'_>) -> Result<NewTicket, FieldError> {
     })
 }
 
-pub fn priority(said: &str) -> Result<Option<u8>, FieldError> {
+pub(crate) fn priority(said: &str) -> Result<Option<u8>, FieldError> {
     match said.trim() {
         "" => Ok(None),
         said => match said.parse() {
@@ -193,7 +208,7 @@ pub fn priority(said: &str) -> Result<Option<u8>, FieldError> {
     }
 }
 
-pub fn status(said: &str) -> Result<Option<TicketStatus>, FieldError> {
+pub(crate) fn status(said: &str) -> Result<Option<TicketStatus>, FieldError> {
     match said.trim() {
         "" => Ok(None),
         said => match TicketStatus::ALL.iter().find(|status| status.word().eq_ignore_ascii_case(said)) {
@@ -203,8 +218,9 @@ pub fn status(said: &str) -> Result<Option<TicketStatus>, FieldError> {
     }
 }
 
-pub fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldError> {
-    let known = super::pages::tickets::RESOLUTIONS.iter().find(|known| known.eq_ignore_ascii_case(resolution.trim()));
+pub(crate) fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldError> {
+    let known =
+        super::pages::tickets::RESOLUTIONS.iter().find(|known| known.eq_ignore_ascii_case(resolution.trim()));
     let Some(resolution) = known else {
         return wrong("resolution", format!("one of {}", super::pages::tickets::RESOLUTIONS.join(", ")));
     };
@@ -216,16 +232,12 @@ pub fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldError> {
     })
 }
 
-pub fn some(said: &str) -> Option<Arc<str>> {
+pub(crate) fn some(said: &str) -> Option<Arc<str>> {
     let said = said.trim();
     (!said.is_empty()).then(|| clean(said).into())
 }
 
 /// What the person is told: how many, of what, until when.
-pub fn told(count: usize) -> String {
+pub(crate) fn told(count: usize) -> String {
     if count == 1 { "1 object".to_owned() } else { format!("{} objects", words::count(count)) }
-}
-
-pub fn length(span: Duration) -> String {
-    words::span(span)
 }

@@ -7,35 +7,35 @@ use std::fmt::Write as _;
 use vigia_core::model::state::StateType;
 
 /// The decoded pairs of a query string, in order.
-pub type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Rows on a page.
-pub const PAGE: usize = 100;
+pub(crate) const PAGE: usize = 100;
 /// The most that the API gives at once.
-pub const MOST: usize = 10_000;
+pub(crate) const MOST: usize = 10_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// Empty: any.
-    pub states: Vec<Want>,
-    pub state_type: Option<StateType>,
-    pub acknowledged: Option<bool>,
-    pub downtime: Option<bool>,
-    pub handled: Option<bool>,
+    pub(crate) states: Vec<Want>,
+    pub(crate) state_type: Option<StateType>,
+    pub(crate) acknowledged: Option<bool>,
+    pub(crate) downtime: Option<bool>,
+    pub(crate) handled: Option<bool>,
     /// A name, or a glob where it holds `*` or `?`.
-    pub host: Option<String>,
-    pub service: Option<String>,
-    pub hostgroup: Option<String>,
-    pub servicegroup: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) hostgroup: Option<String>,
+    pub(crate) servicegroup: Option<String>,
     /// `key` or `key=value`.
-    pub tag: Option<String>,
+    pub(crate) tag: Option<String>,
     /// In names, addresses and what the check says; any case.
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 /// One word of the `state` filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
+pub(crate) enum Want {
     /// OK and UP.
     Good,
     Warning,
@@ -67,7 +67,7 @@ impl Want {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Column {
+pub(crate) enum Column {
     /// Host, then service: the order in which the inventory lies.
     #[default]
     Name,
@@ -106,24 +106,24 @@ impl Column {
 
 /// A whole list request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListQuery {
-    pub filter: Filter,
-    pub sort: Column,
-    pub is_descending: bool,
-    pub offset: usize,
-    pub limit: usize,
+pub(crate) struct ListQuery {
+    pub(crate) filter: Filter,
+    pub(crate) sort: Column,
+    pub(crate) is_descending: bool,
+    pub(crate) offset: usize,
+    pub(crate) limit: usize,
     /// As asked, without what says where in the list we are; links are built from it.
-    kept: Pairs,
-    sort_word: String,
+    pub(crate) kept: Pairs,
+    pub(crate) sort_word: String,
 }
 
 /// A parameter that cannot be understood. Shown to whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{value}` is not a {what}: {expected}")]
-pub struct QueryError {
-    pub value: String,
-    pub what: &'static str,
-    pub expected: &'static str,
+pub(crate) struct QueryError {
+    pub(crate) value: String,
+    pub(crate) what: &'static str,
+    pub(crate) expected: &'static str,
 }
 
 fn wrong(value: &str, what: &'static str, expected: &'static str) -> QueryError {
@@ -140,7 +140,7 @@ fn yes(value: &str) -> Result<bool, QueryError> {
 
 impl ListQuery {
     /// Reads the pairs; names that belong to others (`view`, `since`) are passed over.
-    pub fn read(pairs: &[(String, String)]) -> Result<Self, QueryError> {
+    pub(crate) fn read(pairs: &[(String, String)]) -> Result<Self, QueryError> {
         let mut query = Self { limit: PAGE, ..Self::default() };
         let mut page = None;
         for (name, value) in pairs {
@@ -171,48 +171,48 @@ impl ListQuery {
         Ok(query)
     }
 
-    pub fn page(&self) -> usize {
+    pub(crate) fn page(&self) -> usize {
         self.offset / self.limit + 1
     }
 
     /// The query string with one parameter set (or, with an empty value, taken away) and from the first page on.
-    pub fn with(&self, name: &str, value: &str) -> String {
+    pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let others = self.kept.iter().filter(|(kept, _)| kept != name);
         let pairs = others.map(|(name, value)| (name.as_str(), value.as_str()));
         encode(pairs.chain((!value.is_empty()).then_some((name, value))))
     }
 
     /// The query string for sorting by this column: the other way round where it is sorted by it already.
-    pub fn sorted_by(&self, word: &str) -> String {
+    pub(crate) fn sorted_by(&self, word: &str) -> String {
         let is_current = self.is_sorted_by(word);
         let value = if is_current && !self.is_descending { format!("-{word}") } else { word.to_owned() };
         self.with("sort", &value)
     }
 
-    pub fn is_sorted_by(&self, word: &str) -> bool {
+    pub(crate) fn is_sorted_by(&self, word: &str) -> bool {
         if self.sort_word.is_empty() { word == "host" } else { self.sort_word == word }
     }
 
-    pub fn at_page(&self, page: usize) -> String {
+    pub(crate) fn at_page(&self, page: usize) -> String {
         let page = page.to_string();
         let pairs = self.kept.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         encode(pairs.chain((page != "1").then_some(("page", page.as_str()))))
     }
 
     /// Value of a filter as asked, for the form.
-    pub fn asked(&self, name: &str) -> &str {
+    pub(crate) fn asked(&self, name: &str) -> &str {
         self.kept.iter().rev().find(|(kept, _)| kept == name).map_or("", |(_, value)| value)
     }
 
     /// With a parameter that links keep although it is no filter here.
     #[must_use]
-    pub fn keep(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn keep(mut self, name: &str, value: &str) -> Self {
         self.kept.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The filters in force, each with the query string that takes it away.
-    pub fn chips(&self) -> Vec<Chip> {
+    pub(crate) fn chips(&self) -> Vec<Chip> {
         let filters = self.kept.iter().filter(|(name, _)| name != "sort");
         let chip = |(name, value): &(String, String)| Chip {
             name: if name == "q" { "text".to_owned() } else { name.replace('_', " ") },
@@ -223,15 +223,15 @@ impl ListQuery {
     }
 
     /// For the event stream: the same view again.
-    pub fn again(&self) -> String {
+    pub(crate) fn again(&self) -> String {
         self.at_page(self.page())
     }
 }
 
-pub struct Chip {
-    pub name: String,
-    pub value: String,
-    pub without: String,
+pub(crate) struct Chip {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) without: String,
 }
 
 const SORTS: &str = "host, service, state, last_check, next_check, duration, attempt or output";
@@ -270,25 +270,31 @@ impl Filter {
         Ok(true)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// Lets nothing but problems through, whatever else it asks: the index of problems answers it.
-    pub fn asks_problems_only(&self) -> bool {
+    pub(crate) fn asks_problems_only(&self) -> bool {
         let is_problem = |want: &Want| match want {
             Want::Good | Want::Pending | Want::Number(0) => false,
-            Want::Warning | Want::Critical | Want::Unknown | Want::Down | Want::Unreachable | Want::Problem => true,
+            Want::Warning
+            | Want::Critical
+            | Want::Unknown
+            | Want::Down
+            | Want::Unreachable
+            | Want::Problem => true,
             Want::Number(_) => true,
         };
         !self.states.is_empty() && self.states.iter().all(is_problem)
     }
 }
 
-const STATES: &str = "ok, warning, critical, unknown, up, down, unreachable, pending, problem or a number from 0 to 3";
+const STATES: &str =
+    "ok, warning, critical, unknown, up, down, unreachable, pending, problem or a number from 0 to 3";
 
 /// `a=b&c=d`, percent-encoded.
-pub fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         if !text.is_empty() {
@@ -302,7 +308,7 @@ pub fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
 }
 
 /// Percent-encodes everything but letters, digits and `-._~`: fit for a path segment and for a query.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     escape_into(&mut escaped, text);
     escaped
@@ -319,7 +325,7 @@ fn escape_into(to: &mut String, text: &str) {
 }
 
 /// Whether `name` is, or as a glob matches, `pattern`: `*` any text, `?` one character.
-pub fn name_matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn name_matches(pattern: &str, name: &str) -> bool {
     if !is_glob(pattern) {
         return pattern == name;
     }
@@ -349,7 +355,7 @@ pub fn name_matches(pattern: &str, name: &str) -> bool {
     pattern.iter().skip(p).all(|c| *c == '*')
 }
 
-pub fn is_glob(pattern: &str) -> bool {
+pub(crate) fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?'])
 }
 
@@ -392,7 +398,9 @@ mod tests {
 
     #[test]
     fn names_match_by_glob() {
-        assert!(name_matches("web*", "web01") && name_matches("*-?", "db-1") && name_matches("a*b*c", "aXbYbc"));
+        assert!(
+            name_matches("web*", "web01") && name_matches("*-?", "db-1") && name_matches("a*b*c", "aXbYbc")
+        );
         assert!(!name_matches("web", "web01") && !name_matches("web?", "web") && !name_matches("*x", "y"));
     }
 }

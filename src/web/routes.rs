@@ -4,12 +4,12 @@ use std::any::Any;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::Router;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
@@ -26,27 +26,25 @@ const BODY_LIMIT: usize = 8 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Route {
-    pub path: &'static str,
-    pub needs: Role,
+    pub(super) path: &'static str,
+    pub(super) needs: Role,
     call: fn() -> MethodRouter<Web>,
-    /// Changes something.
-    pub acts: bool,
 }
 
 const fn look(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Viewer, call, acts: false }
+    Route { path, needs: Role::Viewer, call }
 }
 
 const fn open(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Nobody, call, acts: false }
+    Route { path, needs: Role::Nobody, call }
 }
 
 const fn act(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Operator, call, acts: true }
+    Route { path, needs: Role::Operator, call }
 }
 
 const fn rule(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Admin, call, acts: true }
+    Route { path, needs: Role::Admin, call }
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -103,7 +101,7 @@ pub(super) const ROUTES: &[Route] = &[
     act("/api/v1/alarms/{id}/own", || post(api::acts::own_alarm)),
     act("/api/v1/alarms/{id}/ticket", || post(api::acts::ticket_for_alarm)),
     rule("/api/v1/reload", || post(api::process::reload)),
-    Route { path: "/api/v1/users", needs: Role::Admin, call: || get(api::users::list), acts: false },
+    Route { path: "/api/v1/users", needs: Role::Admin, call: || get(api::users::list) },
     rule("/api/v1/users", || post(api::users::add)),
     rule("/api/v1/users/{name}/password", || post(api::users::password)),
     rule("/api/v1/users/{name}/disable", || post(api::users::disable)),
@@ -124,7 +122,9 @@ pub(super) fn router(web: &Web) -> Router {
     }
     let router = router
         .fallback(|| async { Failure::Missing("There is no such page.".to_owned()) })
-        .method_not_allowed_fallback(|| async { Failure::Wrong("This address does not take that method.".to_owned()) })
+        .method_not_allowed_fallback(|| async {
+            Failure::Wrong("This address does not take that method.".to_owned())
+        })
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(from_fn_with_state(web.clone(), auth::admit));
     around(web, router)
@@ -166,23 +166,23 @@ fn caught(web: &Web, panic: &(dyn Any + Send)) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, "vigia made a mistake; its log says more\n").into_response()
 }
 
-const HEADERS: &[(HeaderName, &str)] = &[
+const HEADERS: &[(&str, &str)] = &[
     (
-        header::CONTENT_SECURITY_POLICY,
+        "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
          form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
 ];
 
 async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(*name, HeaderValue::from_static(value));
     }
     // Old figures must not come back from a cache and look new.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -36,7 +36,12 @@ pub async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken)
 }
 
 /// Serves the control socket until `stop`. `name_of` finds a user's name; a number stands where there is none.
-pub async fn local(listener: UnixListener, router: Router, name_of: impl Fn(u32) -> Option<String>, stop: CancellationToken) {
+pub async fn local(
+    listener: UnixListener,
+    router: Router,
+    name_of: impl Fn(u32) -> Option<String>,
+    stop: CancellationToken,
+) {
     let accept = async || {
         let (stream, _) = listener.accept().await?;
         let uid = stream.peer_cred()?.uid();
@@ -46,8 +51,11 @@ pub async fn local(listener: UnixListener, router: Router, name_of: impl Fn(u32)
     serve(accept, &router, &stop).await;
 }
 
-async fn serve<S>(mut accept: impl AsyncFnMut() -> io::Result<(S, Peer)>, router: &Router, stop: &CancellationToken)
-where
+async fn serve<S>(
+    mut accept: impl AsyncFnMut() -> io::Result<(S, Peer)>,
+    router: &Router,
+    stop: &CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
@@ -73,8 +81,13 @@ where
     drop(tokio::time::timeout(GRACE, graceful.shutdown()).await);
 }
 
-fn connection<S>(stream: S, peer: Peer, router: &Router, graceful: &GracefulShutdown, permit: OwnedSemaphorePermit)
-where
+fn connection<S>(
+    stream: S,
+    peer: Peer,
+    router: &Router,
+    graceful: &GracefulShutdown,
+    permit: OwnedSemaphorePermit,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));

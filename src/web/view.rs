@@ -19,13 +19,13 @@ use super::words;
 
 /// When and where the reader looks from.
 #[derive(Clone)]
-pub struct Eyes {
-    pub zone: TimeZone,
-    pub now: Timestamp,
+pub(crate) struct Eyes {
+    pub(crate) zone: TimeZone,
+    pub(crate) now: Timestamp,
 }
 
 impl Eyes {
-    pub fn moment(&self, at: Timestamp) -> Moment {
+    pub(crate) fn moment(&self, at: Timestamp) -> Moment {
         Moment {
             seconds: at.as_second(),
             machine: words::machine_stamp(at),
@@ -37,7 +37,7 @@ impl Eyes {
     }
 
     /// Shown as the time passed since; ticks in the browser.
-    pub fn since(&self, at: Timestamp) -> Moment {
+    pub(crate) fn since(&self, at: Timestamp) -> Moment {
         Moment { is_span: true, ..self.moment(at) }
     }
 }
@@ -45,13 +45,13 @@ impl Eyes {
 /// An instant: `2026-06-22 11:53:35`, or the time since it.
 #[derive(Clone, Debug, Template)]
 #[template(path = "moment.html", config = ".askama.toml")]
-pub struct Moment {
-    pub seconds: i64,
-    pub machine: String,
-    pub text: String,
-    pub full: String,
-    pub span: String,
-    pub is_span: bool,
+pub(crate) struct Moment {
+    pub(crate) seconds: i64,
+    pub(crate) machine: String,
+    pub(crate) text: String,
+    pub(crate) full: String,
+    pub(crate) span: String,
+    pub(crate) is_span: bool,
 }
 
 impl HtmlSafe for Moment {}
@@ -60,32 +60,29 @@ impl HtmlSafe for Moment {}
 /// shape never speak alone.
 #[derive(Clone, Debug, Template)]
 #[template(path = "mark.html", config = ".askama.toml")]
-pub struct Face {
+pub(crate) struct Face {
     /// `ok warning critical unknown unreachable pending`: names the symbol and the colour.
-    pub symbol: &'static str,
+    pub(crate) symbol: &'static str,
     /// `OK`, `DOWN`, `PENDING`, …
-    pub word: &'static str,
-    /// Nagios' number.
-    pub number: u8,
-    pub is_problem: bool,
-    pub is_soft: bool,
-    pub is_flapping: bool,
+    pub(crate) word: &'static str,
+    pub(crate) is_problem: bool,
+    pub(crate) is_soft: bool,
+    pub(crate) is_flapping: bool,
     /// Who acknowledged it.
-    pub owner: Option<String>,
+    pub(crate) owner: Option<String>,
     /// Until when it is in downtime, as people say it; empty where nobody knows.
-    pub downtime: Option<String>,
+    pub(crate) downtime: Option<String>,
     /// How long its result is overdue.
-    pub late: Option<String>,
+    pub(crate) late: Option<String>,
 }
 
 impl HtmlSafe for Face {}
 
 impl Face {
-    pub fn of_state(state: AnyState) -> Self {
+    pub(crate) fn of_state(state: AnyState) -> Self {
         Self {
             symbol: symbol(state),
             word: state.word(),
-            number: state.number(),
             is_problem: state.is_problem(),
             is_soft: false,
             is_flapping: false,
@@ -95,24 +92,30 @@ impl Face {
         }
     }
 
-    pub fn pending() -> Self {
+    pub(crate) fn pending() -> Self {
         let mut face = Self::of_state(AnyState::Service(vigia_core::model::state::State::Ok));
         face.symbol = "pending";
         face.word = "PENDING";
         face
     }
 
-    pub fn is_handled(&self) -> bool {
+    pub(crate) fn is_handled(&self) -> bool {
         self.owner.is_some() || self.downtime.is_some()
     }
 
     /// For the mark's title: all that colour, shape and signs say, in words.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let mut title = self.word.to_owned();
         for (applies, text) in [
             (self.is_soft, ", soft: being retried".to_owned()),
-            (self.owner.is_some(), format!(", acknowledged by {}", self.owner.as_deref().unwrap_or_default())),
-            (self.downtime.is_some(), format!(", in downtime {}", self.downtime.as_deref().unwrap_or_default())),
+            (
+                self.owner.is_some(),
+                format!(", acknowledged by {}", self.owner.as_deref().unwrap_or_default()),
+            ),
+            (
+                self.downtime.is_some(),
+                format!(", in downtime {}", self.downtime.as_deref().unwrap_or_default()),
+            ),
             (self.is_flapping, ", flapping".to_owned()),
             (self.late.is_some(), format!(", no result for {}", self.late.as_deref().unwrap_or_default())),
         ] {
@@ -124,7 +127,7 @@ impl Face {
     }
 }
 
-pub fn symbol(state: AnyState) -> &'static str {
+pub(crate) fn symbol(state: AnyState) -> &'static str {
     use vigia_core::model::state::{HostState, State};
     match state {
         AnyState::Host(HostState::Up) | AnyState::Service(State::Ok) => "ok",
@@ -137,40 +140,39 @@ pub fn symbol(state: AnyState) -> &'static str {
 
 /// A host or a service in a list.
 #[derive(Clone, Debug)]
-pub struct Row {
-    pub key: ObjectKey,
+pub(crate) struct Row {
+    pub(crate) key: ObjectKey,
     /// Its own page.
-    pub href: String,
-    pub host_href: String,
+    pub(crate) href: String,
+    pub(crate) host_href: String,
     /// False where the row above is of the same host.
-    pub shows_host: bool,
-    pub face: Face,
-    pub last_check: Option<Moment>,
-    pub next_check: Option<Moment>,
-    pub since: Option<Moment>,
-    pub attempt: u16,
-    pub max_attempts: u16,
-    pub output: String,
-    pub service_count: usize,
+    pub(crate) shows_host: bool,
+    pub(crate) face: Face,
+    pub(crate) last_check: Option<Moment>,
+    pub(crate) next_check: Option<Moment>,
+    pub(crate) since: Option<Moment>,
+    pub(crate) attempt: u16,
+    pub(crate) max_attempts: u16,
+    pub(crate) output: String,
 }
 
 impl Row {
     /// What the host cell says.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.key.host
     }
 
-    pub fn service(&self) -> Option<&str> {
+    pub(crate) fn service(&self) -> Option<&str> {
         self.key.service.as_deref()
     }
 
     /// 0: soft, 1: hard.
-    pub fn state_type(&self) -> u8 {
+    pub(crate) fn state_type(&self) -> u8 {
         u8::from(!self.face.is_soft)
     }
 }
 
-pub fn href(key: &ObjectKey) -> String {
+pub(crate) fn href(key: &ObjectKey) -> String {
     let host = escape(&key.host);
     match &key.service {
         None => format!("/hosts/{host}"),
@@ -179,12 +181,12 @@ pub fn href(key: &ObjectKey) -> String {
 }
 
 /// Ends of the downtimes in effect, by object: made once for a list, and only where some row needs it.
-pub struct Downtimes<'a> {
+pub(crate) struct Downtimes<'a> {
     ends: HashMap<&'a ObjectKey, Timestamp>,
 }
 
 impl<'a> Downtimes<'a> {
-    pub fn of(world: &'a World) -> Self {
+    pub(crate) fn of(world: &'a World) -> Self {
         let mut ends = HashMap::new();
         for downtime in world.records.downtimes.values().filter(|downtime| downtime.started.is_some()) {
             let end = ends.entry(&downtime.subject).or_insert(downtime.end);
@@ -195,26 +197,26 @@ impl<'a> Downtimes<'a> {
 }
 
 /// Makes rows of one world for one reader.
-pub struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     world: &'a World,
     eyes: &'a Eyes,
     downtimes: Downtimes<'a>,
 }
 
 impl<'a> Rows<'a> {
-    pub fn new(world: &'a World, eyes: &'a Eyes) -> Self {
+    pub(crate) fn new(world: &'a World, eyes: &'a Eyes) -> Self {
         Self { world, eyes, downtimes: Downtimes::of(world) }
     }
 
-    pub fn services(&self, ids: &[ServiceId]) -> Vec<Row> {
+    pub(crate) fn services(&self, ids: &[ServiceId]) -> Vec<Row> {
         self.mixed(ids.iter().map(|id| Checkable::Service(*id)))
     }
 
-    pub fn hosts(&self, ids: &[HostId]) -> Vec<Row> {
+    pub(crate) fn hosts(&self, ids: &[HostId]) -> Vec<Row> {
         self.mixed(ids.iter().map(|id| Checkable::Host(*id)))
     }
 
-    pub fn mixed(&self, objects: impl Iterator<Item = Checkable>) -> Vec<Row> {
+    pub(crate) fn mixed(&self, objects: impl Iterator<Item = Checkable>) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
         for object in objects {
             let mut row = self.row(object);
@@ -224,14 +226,13 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    pub fn row(&self, object: Checkable) -> Row {
+    pub(crate) fn row(&self, object: Checkable) -> Row {
         let inventory = &self.world.inventory;
         let key = inventory.key(object);
         match object {
             Checkable::Host(id) => {
                 let (host, status) = (inventory.host(id), self.world.host(id));
-                let state = AnyState::Host(status.state());
-                Row { service_count: host.services.len(), ..self.any(key, state, status, &host.policy) }
+                self.any(key, AnyState::Host(status.state()), status, &host.policy)
             }
             Checkable::Service(id) => {
                 let (service, status) = (inventory.service(id), self.world.service(id));
@@ -252,14 +253,20 @@ impl<'a> Rows<'a> {
             attempt: status.standing.attempt,
             max_attempts: status.switches.max_check_attempts.unwrap_or(policy.max_check_attempts),
             output: status.output.text.to_string(),
-            service_count: 0,
             key,
         }
     }
 
-    fn face<S: Condition>(&self, key: &ObjectKey, state: AnyState, status: &Status<S>, policy: &Policy) -> Face {
+    fn face<S: Condition>(
+        &self,
+        key: &ObjectKey,
+        state: AnyState,
+        status: &Status<S>,
+        policy: &Policy,
+    ) -> Face {
         let face = if status.has_been_checked { Face::of_state(state) } else { Face::pending() };
-        let until = |end: &Timestamp| format!("until {}", words::short_stamp(*end, &self.eyes.zone, self.eyes.now));
+        let until =
+            |end: &Timestamp| format!("until {}", words::short_stamp(*end, &self.eyes.zone, self.eyes.now));
         Face {
             is_problem: status.is_problem(),
             is_soft: status.is_problem() && status.standing.state_type == StateType::Soft,
@@ -282,29 +289,29 @@ fn late<S: Condition>(status: &Status<S>, policy: &Policy, now: Timestamp) -> Op
 
 /// One count in the boxes of totals, a link to the list of what was counted.
 #[derive(Clone, Debug)]
-pub struct Count {
-    pub symbol: &'static str,
-    pub word: &'static str,
-    pub number: u32,
-    pub href: String,
+pub(crate) struct Count {
+    pub(crate) symbol: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) number: u32,
+    pub(crate) href: String,
 }
 
 /// The two boxes, in the order of the Nagios pages.
 #[derive(Clone, Debug)]
-pub struct Boxes {
-    pub hosts: Vec<Count>,
-    pub host_problems: u32,
-    pub host_total: u32,
-    pub services: Vec<Count>,
-    pub service_problems: u32,
-    pub service_total: u32,
-    pub unhandled: u32,
+pub(crate) struct Boxes {
+    pub(crate) hosts: Vec<Count>,
+    pub(crate) host_problems: u32,
+    pub(crate) host_total: u32,
+    pub(crate) services: Vec<Count>,
+    pub(crate) service_problems: u32,
+    pub(crate) service_total: u32,
+    pub(crate) unhandled: u32,
     /// The worst state that nobody handles; `ok` when there is none.
-    pub worst: &'static str,
+    pub(crate) worst: &'static str,
 }
 
 impl Boxes {
-    pub fn of(totals: &Totals) -> Self {
+    pub(crate) fn of(totals: &Totals) -> Self {
         let count = |list: &str, symbol, word: &'static str, number| Count {
             symbol,
             word,
@@ -350,9 +357,15 @@ mod tests {
 
     #[test]
     fn totals_stand_in_the_order_of_the_seed() {
-        let totals = Totals { hosts: [1, 0, 0], services: [5, 1, 1, 0], service_problems_unhandled: 2, ..Totals::default() };
+        let totals = Totals {
+            hosts: [1, 0, 0],
+            services: [5, 1, 1, 0],
+            service_problems_unhandled: 2,
+            ..Totals::default()
+        };
         let boxes = Boxes::of(&totals);
-        let said: Vec<String> = boxes.services.iter().map(|count| format!("{} {}", count.word, count.number)).collect();
+        let said: Vec<String> =
+            boxes.services.iter().map(|count| format!("{} {}", count.word, count.number)).collect();
         assert_eq!(said, ["Ok 5", "Warning 1", "Unknown 0", "Critical 1", "Pending 0"]);
         assert_eq!((boxes.service_problems, boxes.service_total, boxes.host_total), (2, 7, 1));
         assert_eq!((boxes.worst, boxes.unhandled), ("critical", 2));

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use vigia_core::model::time::Timestamp;
 
 /// Two units at most, the larger first: `6 d 3 h`, `3 h 12 m`, `4 m 10 s`, `12 s`.
-pub fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -20,30 +20,30 @@ pub fn span(span: Duration) -> String {
 }
 
 /// `2026-06-22 11:53:35` in the zone.
-pub fn stamp(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_jiff().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+pub(crate) fn stamp(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_jiff().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The same with the zone's name, for titles and echoes.
-pub fn full_stamp(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_jiff().to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
+pub(crate) fn full_stamp(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_jiff().to_zoned_datetime(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// As `datetime` attributes want it.
-pub fn machine_stamp(at: Timestamp) -> String {
+pub(crate) fn machine_stamp(at: Timestamp) -> String {
     at.to_jiff().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `18:00` today, else with its day; for *until …*.
-pub fn short_stamp(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
-    let then = at.to_jiff().to_zoned(zone.clone());
-    let today = now.to_jiff().to_zoned(zone.clone()).date();
+pub(crate) fn short_stamp(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
+    let then = at.to_jiff().to_zoned_datetime(zone.clone());
+    let today = now.to_jiff().to_zoned_datetime(zone.clone()).date();
     let format = if then.date() == today { "%H:%M" } else { "%a %d %b %H:%M" };
     then.strftime(format).to_string()
 }
 
 /// A size in bytes as people say it.
-pub fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -59,7 +59,7 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// Thousands set apart: `1,204`.
-pub fn count(number: usize) -> String {
+pub(crate) fn count(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -72,7 +72,7 @@ pub fn count(number: usize) -> String {
 }
 
 /// `90s`, `30m`, `2h`, `1h30m`, `3 days`; a bare number is minutes, as in Nagios forms.
-pub fn parse_span(text: &str) -> Option<Duration> {
+pub(crate) fn parse_span(text: &str) -> Option<Duration> {
     let text = text.trim().to_ascii_lowercase();
     if let Ok(minutes) = text.parse::<u64>() {
         return Some(Duration::from_secs(minutes.checked_mul(60)?));
@@ -101,9 +101,10 @@ pub fn parse_span(text: &str) -> Option<Duration> {
 
 /// An instant as people say it: `now`, `2h`, `in 2h`, `until 18:00`, `tomorrow 10:00`, `fri 08:00`,
 /// `2026-12-24 22:00`, or seconds since the epoch with an `@`. A time of day that has passed means tomorrow's.
-pub fn parse_instant(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn parse_instant(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim().to_ascii_lowercase();
-    let text = ["until ", "at ", "in ", "for "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(&text);
+    let text =
+        ["until ", "at ", "in ", "for "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(&text);
     let text = text.trim();
     if text == "now" {
         return Some(now);
@@ -114,7 +115,7 @@ pub fn parse_instant(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Time
     if let Some(span) = parse_span(text) {
         return Some(now.after(span));
     }
-    let here = now.to_jiff().to_zoned(zone.clone());
+    let here = now.to_jiff().to_zoned_datetime(zone.clone());
     let (day, time) = match text.split_once([' ', 't']) {
         // `tomorrow` and `tuesday` hold the separator of ISO dates themselves.
         _ if text.starts_with("to") || text.starts_with("tu") || text.starts_with("th") => {
@@ -124,7 +125,7 @@ pub fn parse_instant(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Time
         Some(_) | None => (text, ""),
     };
     let instant = |date: Date, time: Time| {
-        let zoned = date.to_datetime(time).to_zoned(zone.clone()).ok()?;
+        let zoned = date.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?;
         Some(Timestamp::from(zoned.timestamp()))
     };
     if let Some(time) = time_of_day(text) {
@@ -213,7 +214,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_not_guessed() {
-        for text in ["", "soon", "25:00", "2026-13-01", "1x", "until", "99999999999999999999h", "é", "12:00:00:00"] {
+        for text in
+            ["", "soon", "25:00", "2026-13-01", "1x", "until", "99999999999999999999h", "é", "12:00:00:00"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

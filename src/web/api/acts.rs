@@ -66,10 +66,13 @@ struct Subjects {
 
 impl Subjects {
     fn keys(&self) -> Result<Vec<ObjectKey>, Failure> {
-        let one = self.host.as_ref().map(|host| Named { host: host.clone(), service: self.service.clone() }.key());
+        let one =
+            self.host.as_ref().map(|host| Named { host: host.clone(), service: self.service.clone() }.key());
         let keys: Vec<ObjectKey> = one.into_iter().chain(self.objects.iter().map(Named::key)).collect();
         if keys.is_empty() {
-            return Err(Failure::Wrong("say which: `host`, and `service` for a service, or a list `objects`".to_owned()));
+            return Err(Failure::Wrong(
+                "say which: `host`, and `service` for a service, or a list `objects`".to_owned(),
+            ));
         }
         Ok(keys)
     }
@@ -101,7 +104,10 @@ fn answer(what: &str, answers: &Answers) -> Result<Json<Value>, Failure> {
     if let (true, [(key, why)]) = (answers.done.is_empty(), answers.refused.as_slice()) {
         return Err(Failure::Refused(format!("{why} ({key})")));
     }
-    let refused = answers.refused.iter().map(|(key, why)| json!({"host": &*key.host, "service": key.service.as_deref(), "error": why}));
+    let refused = answers
+        .refused
+        .iter()
+        .map(|(key, why)| json!({"host": &*key.host, "service": key.service.as_deref(), "error": why}));
     let ids: Vec<u64> = answers.done.iter().filter_map(|done| done.record).collect();
     Ok(Json(json!({
         "message": format!("{what} {}", orders::told(answers.done.len())),
@@ -121,7 +127,9 @@ async fn each(
 }
 
 fn done(message: impl Into<String>, done: &Done) -> Json<Value> {
-    Json(json!({ "message": message.into(), "id": done.record, "reference": done.ticket.map(|ticket| ticket.to_string()) }))
+    Json(
+        json!({ "message": message.into(), "id": done.record, "reference": done.ticket.map(|ticket| ticket.to_string()) }),
+    )
 }
 
 fn yes() -> bool {
@@ -140,11 +148,15 @@ pub(crate) struct Acknowledge {
     expires: Option<When>,
 }
 
-pub(crate) async fn acknowledge(Extension(seen): Extension<Seen>, Body(asked): Body<Acknowledge>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn acknowledge(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Acknowledge>,
+) -> Result<Json<Value>, Failure> {
     let comment = orders::text("comment", &asked.comment)?;
     let expires = orders::expires(&words(asked.expires.as_ref()), &seen.eyes)?;
     let Acknowledge { sticky, notify, .. } = asked;
-    let order = |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify, expires };
+    let order =
+        |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify, expires };
     each(&seen, &asked.subjects, "acknowledged", order).await
 }
 
@@ -154,7 +166,10 @@ pub(crate) struct Plain {
     subjects: Subjects,
 }
 
-pub(crate) async fn remove_acknowledgement(Extension(seen): Extension<Seen>, Body(asked): Body<Plain>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn remove_acknowledgement(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Plain>,
+) -> Result<Json<Value>, Failure> {
     let order = |subject| Operation::RemoveAcknowledgement { subject };
     each(&seen, &asked.subjects, "acknowledgement removed from", order).await
 }
@@ -166,13 +181,19 @@ pub(crate) struct Remark {
     comment: String,
 }
 
-pub(crate) async fn comment(Extension(seen): Extension<Seen>, Body(asked): Body<Remark>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn comment(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Remark>,
+) -> Result<Json<Value>, Failure> {
     let text = orders::text("comment", &asked.comment)?;
     let order = |subject| Operation::AddComment { subject, text: text.clone() };
     each(&seen, &asked.subjects, "comment added to", order).await
 }
 
-pub(crate) async fn delete_comment(Extension(seen): Extension<Seen>, Path(id): Path<u64>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn delete_comment(
+    Extension(seen): Extension<Seen>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, Failure> {
     let answer = seen.give(Operation::DeleteComment { id: CommentId(id) }).await?;
     Ok(done("comment deleted", &answer))
 }
@@ -192,7 +213,10 @@ pub(crate) struct Silence {
     services: bool,
 }
 
-pub(crate) async fn downtime(Extension(seen): Extension<Seen>, Body(asked): Body<Silence>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn downtime(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Silence>,
+) -> Result<Json<Value>, Failure> {
     let comment = orders::text("comment", &asked.comment)?;
     let end = asked.length.clone().unwrap_or_else(|| words(asked.end.as_ref()));
     let flexible = asked.flexible.as_deref().unwrap_or_default();
@@ -211,7 +235,10 @@ pub(crate) async fn downtime(Extension(seen): Extension<Seen>, Body(asked): Body
     })
 }
 
-pub(crate) async fn cancel_downtime(Extension(seen): Extension<Seen>, Path(id): Path<u64>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn cancel_downtime(
+    Extension(seen): Extension<Seen>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, Failure> {
     let answer = seen.give(Operation::CancelDowntime { id: DowntimeId(id) }).await?;
     Ok(done("downtime cancelled", &answer))
 }
@@ -224,7 +251,10 @@ pub(crate) struct Recheck {
     forced: bool,
 }
 
-pub(crate) async fn recheck(Extension(seen): Extension<Seen>, Body(asked): Body<Recheck>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn recheck(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Recheck>,
+) -> Result<Json<Value>, Failure> {
     let (at, forced) = (seen.eyes.now, asked.forced);
     each(&seen, &asked.subjects, "checking", |subject| Operation::Recheck { subject, at, forced }).await
 }
@@ -251,12 +281,17 @@ pub(crate) struct Submitted {
 
 impl Submitted {
     fn operation(&self, now: Timestamp) -> Result<Operation, String> {
-        let subject = ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) };
+        let subject =
+            ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) };
         let code = match &self.state {
             StateSaid::Number(number) => *number,
             StateSaid::Word(word) => {
                 let service = State::from_word(word).map(Condition::number);
-                let number = if subject.service.is_some() { service } else { HostState::from_word(word).map(Condition::number) };
+                let number = if subject.service.is_some() {
+                    service
+                } else {
+                    HostState::from_word(word).map(Condition::number)
+                };
                 i32::from(number.ok_or_else(|| format!("`{word}` is not a state"))?)
             }
         };
@@ -275,7 +310,10 @@ impl Submitted {
     }
 }
 
-pub(crate) async fn result(Extension(seen): Extension<Seen>, Body(asked): Body<Submitted>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn result(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Submitted>,
+) -> Result<Json<Value>, Failure> {
     let operation = asked.operation(seen.eyes.now).map_err(Failure::Wrong)?;
     let answer = seen.give(operation).await?;
     Ok(done("result taken", &answer))
@@ -287,7 +325,10 @@ pub(crate) struct Batch {
 }
 
 /// Each result on its own: one that is refused does not hold up the others.
-pub(crate) async fn results(Extension(seen): Extension<Seen>, Body(asked): Body<Batch>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn results(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Batch>,
+) -> Result<Json<Value>, Failure> {
     let (mut accepted, mut refused) = (0, Vec::new());
     for submitted in &asked.results {
         let outcome = match submitted.operation(seen.eyes.now) {
@@ -302,7 +343,9 @@ pub(crate) async fn results(Extension(seen): Extension<Seen>, Body(asked): Body<
             }
         }
     }
-    Ok(Json(json!({ "message": format!("{accepted} results taken"), "accepted": accepted, "refused": refused })))
+    Ok(Json(
+        json!({ "message": format!("{accepted} results taken"), "accepted": accepted, "refused": refused }),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -324,7 +367,10 @@ pub(crate) struct Ticket {
     tags: Vec<String>,
 }
 
-pub(crate) async fn open_ticket(Extension(seen): Extension<Seen>, Body(asked): Body<Ticket>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn open_ticket(
+    Extension(seen): Extension<Seen>,
+    Body(asked): Body<Ticket>,
+) -> Result<Json<Value>, Failure> {
     let subject = asked.host.clone().map(|host| Named { host, service: asked.service.clone() }.key());
     let ticket = orders::new_ticket(TicketFields {
         title: &asked.title,
@@ -352,8 +398,14 @@ pub(crate) struct NoteSaid {
     resolution: String,
 }
 
-async fn give_note(seen: &Seen, reference: &str, note: TicketNote, what: &str) -> Result<Json<Value>, Failure> {
-    let id = ticket_id(reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
+async fn give_note(
+    seen: &Seen,
+    reference: &str,
+    note: TicketNote,
+    what: &str,
+) -> Result<Json<Value>, Failure> {
+    let id =
+        ticket_id(reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
     let answer = seen.give(Operation::NoteTicket { id, note: Box::new(note) }).await?;
     Ok(done(format!("ticket {reference} {what}"), &answer))
 }
@@ -438,7 +490,8 @@ pub(crate) async fn ticket_for_alarm(
 ) -> Result<Json<Value>, Failure> {
     let alarm = seen.web.backend.alarm(AlarmId(id)).await?;
     if let Some(reference) = asked.ticket {
-        let ticket = ticket_id(&reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
+        let ticket = ticket_id(&reference)
+            .ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
         let answer = seen.give(Operation::LinkAlarm { alarm: AlarmId(id), ticket }).await?;
         return Ok(done(format!("alarm {id} linked to {reference}"), &answer));
     }

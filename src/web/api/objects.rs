@@ -19,7 +19,10 @@ use crate::web::frame::Seen;
 use crate::web::list as select;
 use crate::web::query::{ListQuery, Pairs};
 
-pub(crate) async fn services(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn services(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Json<Value>, Failure> {
     let query = ListQuery::read(&pairs)?;
     let problems = seen.web.problems.of(&seen.world);
     let found = select::services(&seen.world, &problems, &query);
@@ -27,7 +30,10 @@ pub(crate) async fn services(Extension(seen): Extension<Seen>, Query(pairs): Que
     Ok(Json(list(found.total, items)))
 }
 
-pub(crate) async fn hosts(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn hosts(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Json<Value>, Failure> {
     let query = ListQuery::read(&pairs)?;
     let problems = seen.web.problems.of(&seen.world);
     let found = select::hosts(&seen.world, &problems, &query);
@@ -35,7 +41,10 @@ pub(crate) async fn hosts(Extension(seen): Extension<Seen>, Query(pairs): Query<
     Ok(Json(list(found.total, items)))
 }
 
-pub(crate) async fn host(Extension(seen): Extension<Seen>, Path(host): Path<String>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn host(
+    Extension(seen): Extension<Seen>,
+    Path(host): Path<String>,
+) -> Result<Json<Value>, Failure> {
     one(&seen, &ObjectKey::host(host.as_str()))
 }
 
@@ -52,7 +61,8 @@ fn one(seen: &Seen, key: &ObjectKey) -> Result<Json<Value>, Failure> {
     let mut item = item(&seen.world, object);
     if let Some(fields) = item.as_object_mut() {
         fields.insert("comments".to_owned(), Value::from(comments_of(&seen.world, |subject| subject == key)));
-        fields.insert("downtimes".to_owned(), Value::from(downtimes_of(&seen.world, |subject| subject == key)));
+        fields
+            .insert("downtimes".to_owned(), Value::from(downtimes_of(&seen.world, |subject| subject == key)));
         let origins = seen.web.backend.origins(key);
         let origin = |o: &crate::web::backend::Origin| json!({"key": o.key, "value": o.value, "place": o.place, "via": o.via});
         fields.insert("origins".to_owned(), origins.iter().map(origin).collect());
@@ -105,7 +115,10 @@ fn common<S: Condition>(item: &mut Value, status: &Status<S>, policy: &Policy, m
         ("state", json!(status.state().number())),
         ("state_type", json!(status.standing.state_type.number())),
         ("current_attempt", json!(status.standing.attempt)),
-        ("max_check_attempts", json!(status.switches.max_check_attempts.unwrap_or(policy.max_check_attempts))),
+        (
+            "max_check_attempts",
+            json!(status.switches.max_check_attempts.unwrap_or(policy.max_check_attempts)),
+        ),
         ("has_been_checked", json!(u8::from(status.has_been_checked))),
         ("plugin_output", json!(&*status.output.text)),
         ("long_plugin_output", json!(&*status.output.long)),
@@ -126,8 +139,14 @@ fn common<S: Condition>(item: &mut Value, status: &Status<S>, policy: &Policy, m
         ("execution_time", json!(status.execution_time.seconds())),
         ("check_interval", json!(policy.check_interval.as_secs_f64() / 60.0)),
         ("retry_interval", json!(policy.retry_interval.as_secs_f64() / 60.0)),
-        ("active_checks_enabled", json!(u8::from(is_active && status.switches.active_checks.unwrap_or(policy.active_checks)))),
-        ("accept_passive_checks", json!(u8::from(status.switches.passive_checks.unwrap_or(policy.passive_checks)))),
+        (
+            "active_checks_enabled",
+            json!(u8::from(is_active && status.switches.active_checks.unwrap_or(policy.active_checks))),
+        ),
+        (
+            "accept_passive_checks",
+            json!(u8::from(status.switches.passive_checks.unwrap_or(policy.passive_checks))),
+        ),
     ] {
         fields.insert(name.to_owned(), value);
     }
@@ -135,13 +154,23 @@ fn common<S: Condition>(item: &mut Value, status: &Status<S>, policy: &Policy, m
 
 /// The object of `host` and `service`, where asked for.
 fn subject(pairs: &Pairs) -> Option<ObjectKey> {
-    let value = |name: &str| pairs.iter().find(|(found, value)| found == name && !value.is_empty()).map(|(_, value)| value);
+    let value = |name: &str| {
+        pairs.iter().find(|(found, value)| found == name && !value.is_empty()).map(|(_, value)| value)
+    };
     let host = value("host")?;
-    Some(ObjectKey { host: host.as_str().into(), service: value("service").map(|service| service.as_str().into()) })
+    Some(ObjectKey {
+        host: host.as_str().into(),
+        service: value("service").map(|service| service.as_str().into()),
+    })
 }
 
-pub(crate) async fn history(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Json<Value>, Failure> {
-    let number = |name: &str| pairs.iter().find(|(found, _)| found == name).and_then(|(_, value)| value.parse::<i64>().ok());
+pub(crate) async fn history(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Json<Value>, Failure> {
+    let number = |name: &str| {
+        pairs.iter().find(|(found, _)| found == name).and_then(|(_, value)| value.parse::<i64>().ok())
+    };
     let limit = number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, 10_000);
     let before = number("before").map(Timestamp::from_second);
     let rows = seen.web.backend.history(HistoryQuery { subject: subject(&pairs), before, limit }).await?;

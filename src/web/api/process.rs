@@ -49,8 +49,15 @@ fn spread(spread: Spread) -> Value {
 
 pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
     let process = seen.web.backend.process();
-    let kinds = process.checks.kinds.iter().map(|(kind, total, running)| json!({"kind": kind, "total": total, "running": running}));
-    let queues = process.queues.iter().map(|queue| json!({"queue": queue.name, "length": queue.length, "room": queue.room}));
+    let kinds = process
+        .checks
+        .kinds
+        .iter()
+        .map(|(kind, total, running)| json!({"kind": kind, "total": total, "running": running}));
+    let queues = process
+        .queues
+        .iter()
+        .map(|queue| json!({"queue": queue.name, "length": queue.length, "room": queue.room}));
     Json(json!({
         "version": process.version,
         "pid": process.pid,
@@ -133,6 +140,8 @@ pub(crate) async fn readyz(State(web): State<Web>) -> impl IntoResponse {
     match (web.backend.health().loaded, trouble) {
         (Some(_), None) => (StatusCode::OK, "ready\n".to_owned()),
         (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "no configuration is taken over yet\n".to_owned()),
-        (Some(_), Some(trouble)) => (StatusCode::SERVICE_UNAVAILABLE, format!("the store cannot write: {trouble}\n")),
+        (Some(_), Some(trouble)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the store cannot write: {trouble}\n"))
+        }
     }
 }

@@ -16,19 +16,27 @@ use crate::web::query::{MOST, Pairs};
 
 /// Lists of records take `limit` and `offset` where pages have numbers.
 fn query(pairs: &Pairs) -> RecordQuery {
-    let number = |name: &str| pairs.iter().find(|(found, _)| found == name).and_then(|(_, value)| value.parse::<usize>().ok());
+    let number = |name: &str| {
+        pairs.iter().find(|(found, _)| found == name).and_then(|(_, value)| value.parse::<usize>().ok())
+    };
     let (mut query, ..) = wanted(pairs);
     query.limit = number("limit").unwrap_or(query.limit).clamp(1, MOST);
     query.offset = number("offset").unwrap_or(query.offset);
     query
 }
 
-pub(crate) async fn alarms(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn alarms(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Json<Value>, Failure> {
     let (total, alarms) = seen.web.backend.alarms(query(&pairs)).await?;
     Ok(Json(list(total, alarms.iter().map(|alarm| alarm_item(alarm)).collect())))
 }
 
-pub(crate) async fn alarm(Extension(seen): Extension<Seen>, Path(id): Path<u64>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn alarm(
+    Extension(seen): Extension<Seen>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, Failure> {
     Ok(Json(alarm_item(&*seen.web.backend.alarm(AlarmId(id)).await?)))
 }
 
@@ -55,13 +63,20 @@ fn alarm_item(alarm: &Alarm) -> Value {
     })
 }
 
-pub(crate) async fn tickets(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn tickets(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Json<Value>, Failure> {
     let (total, tickets) = seen.web.backend.tickets(query(&pairs)).await?;
     Ok(Json(list(total, tickets.iter().map(ticket_item).collect())))
 }
 
-pub(crate) async fn ticket(Extension(seen): Extension<Seen>, Path(reference): Path<String>) -> Result<Json<Value>, Failure> {
-    let id = ticket_id(&reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
+pub(crate) async fn ticket(
+    Extension(seen): Extension<Seen>,
+    Path(reference): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    let id =
+        ticket_id(&reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
     let ticket = seen.web.backend.ticket(id).await?;
     let mut item = ticket_item(&ticket.row);
     if let Some(fields) = item.as_object_mut() {

@@ -33,9 +33,13 @@ pub(crate) struct NewUser {
     contact: Option<String>,
 }
 
-pub(crate) async fn add(Extension(seen): Extension<Seen>, Body(user): Body<NewUser>) -> Result<Json<Value>, Failure> {
-    let role = Role::parse(&user.role)
-        .ok_or_else(|| Failure::Wrong(format!("`{}` is not a role: viewer, operator, editor or admin", user.role)))?;
+pub(crate) async fn add(
+    Extension(seen): Extension<Seen>,
+    Body(user): Body<NewUser>,
+) -> Result<Json<Value>, Failure> {
+    let role = Role::parse(&user.role).ok_or_else(|| {
+        Failure::Wrong(format!("`{}` is not a role: viewer, operator, editor or admin", user.role))
+    })?;
     let NewUser { name, password, contact, .. } = user;
     let told = format!("user `{name}` added");
     change(&seen, UserChange::Add { name, role, password, contact }, told).await
@@ -55,12 +59,18 @@ pub(crate) async fn password(
     change(&seen, UserChange::SetPassword { name, password: new.password }, told).await
 }
 
-pub(crate) async fn disable(Extension(seen): Extension<Seen>, Path(name): Path<String>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn disable(
+    Extension(seen): Extension<Seen>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
     let told = format!("user `{name}` disabled; its sessions are ended");
     change(&seen, UserChange::Disable { name }, told).await
 }
 
-pub(crate) async fn enable(Extension(seen): Extension<Seen>, Path(name): Path<String>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn enable(
+    Extension(seen): Extension<Seen>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
     let told = format!("user `{name}` enabled");
     change(&seen, UserChange::Enable { name }, told).await
 }
@@ -77,7 +87,10 @@ pub(crate) struct Credentials {
 }
 
 /// A token for programs: `Authorization: Bearer TOKEN`.
-pub(crate) async fn login(Extension(seen): Extension<Seen>, Body(who): Body<Credentials>) -> Result<Response, Failure> {
+pub(crate) async fn login(
+    Extension(seen): Extension<Seen>,
+    Body(who): Body<Credentials>,
+) -> Result<Response, Failure> {
     match seen.web.backend.login(who.name, who.password, seen.from.clone()).await {
         Ok(token) => Ok(Json(json!({ "token": token })).into_response()),
         Err(Trouble::Unavailable(text)) => Err(Failure::Unavailable(text)),

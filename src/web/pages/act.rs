@@ -122,7 +122,12 @@ fn preview(seen: &Seen, act: &str, asked: &Asked, objects: &[ObjectKey]) -> Stri
     let many = orders::told(objects.len());
     match act {
         "downtime" => {
-            let span = orders::downtime_span(asked.get("start"), asked.get("end"), asked.get("flexible"), &seen.eyes);
+            let span = orders::downtime_span(
+                asked.get("start"),
+                asked.get("end"),
+                asked.get("flexible"),
+                &seen.eyes,
+            );
             match span {
                 Ok(span) => format!(
                     "{many}, from {} until {}",
@@ -199,12 +204,14 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
         }
         "comment" => {
             let text = orders::text("comment", asked.get("comment"))?;
-            let answers = each(seen, asked, |subject| Operation::AddComment { subject, text: text.clone() }).await?;
+            let answers =
+                each(seen, asked, |subject| Operation::AddComment { subject, text: text.clone() }).await?;
             said(answered("Comment added to", &answers, ""))
         }
         "recheck" => {
             let at = seen.eyes.now;
-            let answers = each(seen, asked, |subject| Operation::Recheck { subject, at, forced: true }).await?;
+            let answers =
+                each(seen, asked, |subject| Operation::Recheck { subject, at, forced: true }).await?;
             said(answered("Checking", &answers, " now"))
         }
         "downtime" => downtime(seen, asked).await,
@@ -213,7 +220,8 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
             said("Comment deleted")
         }
         "cancel-downtime" => {
-            let ids = asked.0.iter().filter(|(name, _)| name == "id").filter_map(|(_, value)| value.parse().ok());
+            let ids =
+                asked.0.iter().filter(|(name, _)| name == "id").filter_map(|(_, value)| value.parse().ok());
             for id in ids {
                 seen.give(Operation::CancelDowntime { id: DowntimeId(id) }).await?;
             }
@@ -245,7 +253,10 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
 async fn each(seen: &Seen, asked: &Asked, order: impl Fn(ObjectKey) -> Operation) -> Result<Answers, Not> {
     let objects = asked.objects();
     if objects.is_empty() {
-        return Err(Failure::Wrong("Nothing is selected. Go back and tick the rows that are meant.".to_owned()).into());
+        return Err(Failure::Wrong(
+            "Nothing is selected. Go back and tick the rows that are meant.".to_owned(),
+        )
+        .into());
     }
     let answers = seen.give_each(&objects, order).await?;
     match (answers.done.is_empty(), answers.refused.first()) {
@@ -266,7 +277,8 @@ async fn acknowledge(seen: &Seen, asked: &Asked) -> Outcome {
     let comment = orders::text("comment", asked.get("comment"))?;
     let expires = orders::expires(asked.get("expires"), &seen.eyes)?;
     let sticky = asked.get("sticky") != "no";
-    let order = |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify: true, expires };
+    let order =
+        |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify: true, expires };
     let answers = each(seen, asked, order).await?;
     let until = expires.map(|at| format!(" until {}", words::full_stamp(at, &seen.eyes.zone)));
     let text = answered("Acknowledged", &answers, &until.unwrap_or_default());
@@ -275,17 +287,28 @@ async fn acknowledge(seen: &Seen, asked: &Asked) -> Outcome {
 }
 
 async fn downtime(seen: &Seen, asked: &Asked) -> Outcome {
-    let span = orders::downtime_span(asked.get("start"), asked.get("end"), asked.get("flexible"), &seen.eyes)?;
+    let span =
+        orders::downtime_span(asked.get("start"), asked.get("end"), asked.get("flexible"), &seen.eyes)?;
     let comment = orders::text("comment", asked.get("comment"))?;
     let mut objects = asked.objects();
     if asked.get("services") == "yes" {
         objects = orders::with_services(&seen.world, &objects);
     }
     let pairs = objects.iter().map(|key| ("object".to_owned(), key.to_string())).collect();
-    let answers = each(seen, &Asked(pairs), |subject| orders::schedule(subject, &span, comment.clone())).await?;
+    let answers =
+        each(seen, &Asked(pairs), |subject| orders::schedule(subject, &span, comment.clone())).await?;
     let zone = &seen.eyes.zone;
-    let end = format!(" from {} until {}", words::short_stamp(span.start, zone, seen.eyes.now), words::full_stamp(span.end, zone));
-    let fields = answers.done.iter().filter_map(|done| done.record).map(|id| ("id".to_owned(), id.to_string())).collect();
+    let end = format!(
+        " from {} until {}",
+        words::short_stamp(span.start, zone, seen.eyes.now),
+        words::full_stamp(span.end, zone)
+    );
+    let fields = answers
+        .done
+        .iter()
+        .filter_map(|done| done.record)
+        .map(|id| ("id".to_owned(), id.to_string()))
+        .collect();
     said_with_undo(answered("Downtime for", &answers, &end), "/act/cancel-downtime", fields)
 }
 
@@ -309,7 +332,8 @@ async fn open_ticket(seen: &Seen, asked: &Asked) -> Outcome {
 
 async fn note_ticket(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
     let reference = asked.get("ticket");
-    let id = ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
+    let id =
+        ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
     let (note, what) = match act {
         "close-ticket" => (orders::closing(asked.get("resolution"), asked.get("text"))?, "closed"),
         "reopen-ticket" => {

@@ -43,7 +43,8 @@ struct AlarmRow {
 
 /// What the lists of records share: which, and which page.
 pub(crate) fn wanted(pairs: &Pairs) -> (RecordQuery, &'static str, usize) {
-    let value = |name: &str| pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
+    let value =
+        |name: &str| pairs.iter().rev().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
     let (status, word) = match value("status") {
         Some("closed") => (Wanted::Closed, "closed"),
         Some("all") => (Wanted::All, "all"),
@@ -62,7 +63,10 @@ pub(crate) fn wanted(pairs: &Pairs) -> (RecordQuery, &'static str, usize) {
     (query, word, page)
 }
 
-pub(crate) async fn page(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Response, Failure> {
+pub(crate) async fn page(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Response, Failure> {
     let (query, which, page) = wanted(&pairs);
     let (total, alarms) = seen.web.backend.alarms(query).await?;
     let page = AlarmsPage {

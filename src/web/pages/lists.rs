@@ -65,7 +65,10 @@ struct Tab {
     is_current: bool,
 }
 
-pub(crate) async fn services(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Response, Failure> {
+pub(crate) async fn services(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Response, Failure> {
     let query = ListQuery::read(&pairs)?;
     let problems = seen.web.problems.of(&seen.world);
     let found = list::services(&seen.world, &problems, &query);
@@ -74,11 +77,18 @@ pub(crate) async fn services(Extension(seen): Extension<Seen>, Query(pairs): Que
         Some(host) => format!("Services of {host}"),
         None => "Service Detail".to_owned(),
     };
-    let base = ListPage { states: SERVICE_STATES, shows_service: true, ..base(&seen, title, "services", "/services", query) };
+    let base = ListPage {
+        states: SERVICE_STATES,
+        shows_service: true,
+        ..base(&seen, title, "services", "/services", query)
+    };
     Ok(finish(base, rows, found.total, "Service"))
 }
 
-pub(crate) async fn hosts(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Response, Failure> {
+pub(crate) async fn hosts(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Response, Failure> {
     let query = ListQuery::read(&pairs)?;
     let problems = seen.web.problems.of(&seen.world);
     let found = list::hosts(&seen.world, &problems, &query);
@@ -103,17 +113,37 @@ pub(crate) async fn problems(
     let found = list::problems(&seen.world, &problems, &query);
     let count = |handled| {
         let filter = Filter { handled, ..asked.filter.clone() };
-        list::problems(&seen.world, &problems, &ListQuery { filter, limit: 1, offset: 0, ..asked.clone() }).total
+        list::problems(&seen.world, &problems, &ListQuery { filter, limit: 1, offset: 0, ..asked.clone() })
+            .total
     };
     let tabs = vec![
-        tab("Not handled", count(Some(false)), format!("/problems?{}", asked.with("handled", "")), query.filter.handled == Some(false)),
-        tab("Handled", count(Some(true)), format!("/problems?{}", asked.with("handled", "yes")), query.filter.handled == Some(true)),
-        tab("All", count(None), format!("/problems?{}", asked.with("handled", "all")), query.filter.handled.is_none()),
+        tab(
+            "Not handled",
+            count(Some(false)),
+            format!("/problems?{}", asked.with("handled", "")),
+            query.filter.handled == Some(false),
+        ),
+        tab(
+            "Handled",
+            count(Some(true)),
+            format!("/problems?{}", asked.with("handled", "yes")),
+            query.filter.handled == Some(true),
+        ),
+        tab(
+            "All",
+            count(None),
+            format!("/problems?{}", asked.with("handled", "all")),
+            query.filter.handled.is_none(),
+        ),
     ];
     let rows = Rows::new(&seen.world, &seen.eyes).mixed(found.items.into_iter());
     let query = if wants_all { asked.keep("handled", "all") } else { asked };
-    let mut page =
-        ListPage { states: PROBLEM_STATES, shows_service: true, tabs, ..base(&seen, "Problems".to_owned(), "problems", "/problems", query) };
+    let mut page = ListPage {
+        states: PROBLEM_STATES,
+        shows_service: true,
+        tabs,
+        ..base(&seen, "Problems".to_owned(), "problems", "/problems", query)
+    };
     page.chips.retain(|chip| chip.name != "handled");
     Ok(finish(page, rows, found.total, "Problem"))
 }
@@ -123,7 +153,8 @@ fn tab(name: &'static str, number: usize, href: String, is_current: bool) -> Tab
 }
 
 fn base(seen: &Seen, title: String, view: &'static str, action: &'static str, query: ListQuery) -> ListPage {
-    let frame = Frame { searched: query.asked("q").to_owned(), ..seen.live_frame(title, view, view, &query.again()) };
+    let frame =
+        Frame { searched: query.asked("q").to_owned(), ..seen.live_frame(title, view, view, &query.again()) };
     ListPage {
         frame,
         lead: String::new(),
@@ -146,7 +177,11 @@ fn finish(mut page: ListPage, rows: Vec<Row>, total: usize, word: &'static str) 
     page.pages = total.div_ceil(page.query.limit).max(1);
     page.displayed = format!(
         "{} Matching {word} Entries Displayed",
-        if rows.len() == total { words::count(total) } else { format!("{} of {}", words::count(rows.len()), words::count(total)) }
+        if rows.len() == total {
+            words::count(total)
+        } else {
+            format!("{} of {}", words::count(rows.len()), words::count(total))
+        }
     );
     page.lead = match (word, total) {
         ("Problem", 1) => "1 problem".to_owned(),
@@ -171,7 +206,11 @@ fn empty(seen: &Seen) -> String {
     let totals = &seen.world.totals;
     let services = totals.services.iter().sum::<u32>() + totals.services_pending;
     let hosts = totals.hosts.iter().sum::<u32>() + totals.hosts_pending;
-    let watched = format!("{} services on {} hosts watched", words::count(services as usize), words::count(hosts as usize));
+    let watched = format!(
+        "{} services on {} hosts watched",
+        words::count(services as usize),
+        words::count(hosts as usize)
+    );
     let handled = totals.services.iter().skip(1).sum::<u32>() + totals.hosts.iter().skip(1).sum::<u32>();
     match handled {
         0 => format!("No problems. {watched}."),

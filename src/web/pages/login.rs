@@ -32,10 +32,14 @@ pub(crate) async fn form(Extension(seen): Extension<Seen>, Query(pairs): Query<P
         return Redirect::to(&next).into_response();
     }
     let to_act = next.starts_with("/act/");
-    Page(LoginPage { frame: seen.frame("Log in", ""), name: String::new(), next, error: None, to_act }).into_response()
+    Page(LoginPage { frame: seen.frame("Log in", ""), name: String::new(), next, error: None, to_act })
+        .into_response()
 }
 
-pub(crate) async fn submit(Extension(seen): Extension<Seen>, Form(pairs): Form<Pairs>) -> Result<Response, Failure> {
+pub(crate) async fn submit(
+    Extension(seen): Extension<Seen>,
+    Form(pairs): Form<Pairs>,
+) -> Result<Response, Failure> {
     let (name, next) = (value(&pairs, "name"), safe_back(&value(&pairs, "next")));
     match seen.web.backend.login(name.clone(), value(&pairs, "password"), seen.from.clone()).await {
         Ok(token) => {
@@ -45,7 +49,13 @@ pub(crate) async fn submit(Extension(seen): Extension<Seen>, Form(pairs): Form<P
         }
         Err(trouble) => {
             let to_act = next.starts_with("/act/");
-            let page = LoginPage { frame: seen.frame("Log in", ""), name, next, error: Some(trouble.to_string()), to_act };
+            let page = LoginPage {
+                frame: seen.frame("Log in", ""),
+                name,
+                next,
+                error: Some(trouble.to_string()),
+                to_act,
+            };
             Ok((StatusCode::UNAUTHORIZED, Page(page)).into_response())
         }
     }

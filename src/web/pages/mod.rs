@@ -13,19 +13,19 @@ use super::backend::HistoryRow;
 use super::view::{Eyes, Face, Moment, href};
 
 /// A line of recent events.
-pub struct LogLine {
-    pub at: Moment,
-    pub clock: String,
-    pub day: String,
-    pub face: Option<Face>,
-    pub subject: String,
-    pub href: String,
-    pub what: String,
-    pub text: String,
+pub(crate) struct LogLine {
+    pub(crate) at: Moment,
+    pub(crate) clock: String,
+    pub(crate) day: String,
+    pub(crate) face: Option<Face>,
+    pub(crate) subject: String,
+    pub(crate) href: String,
+    pub(crate) what: String,
+    pub(crate) text: String,
 }
 
 impl LogLine {
-    pub fn of(row: &HistoryRow, eyes: &Eyes) -> Self {
+    pub(crate) fn of(row: &HistoryRow, eyes: &Eyes) -> Self {
         let at = eyes.moment(row.at);
         let (day, clock) = at.text.split_once(' ').unwrap_or_default();
         let mut what = match &row.state {

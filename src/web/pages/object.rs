@@ -115,7 +115,10 @@ struct Part {
     width: u64,
 }
 
-pub(crate) async fn host(Extension(seen): Extension<Seen>, Path(host): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn host(
+    Extension(seen): Extension<Seen>,
+    Path(host): Path<String>,
+) -> Result<Response, Failure> {
     page(seen, ObjectKey::host(host.as_str())).await
 }
 
@@ -183,7 +186,13 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: 
         events: history.iter().take(HISTORY_SHOWN).map(|row| LogLine::of(row, &seen.eyes)).collect(),
         comments: comments(seen, &key),
         downtimes: downtimes(seen, &key),
-        alarms: world.records.alarms.values().filter(|alarm| alarm.subject == key).map(|alarm| alarm_line(seen, alarm)).collect(),
+        alarms: world
+            .records
+            .alarms
+            .values()
+            .filter(|alarm| alarm.subject == key)
+            .map(|alarm| alarm_line(seen, alarm))
+            .collect(),
         tickets: world
             .records
             .tickets
@@ -200,7 +209,11 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: 
         notes: own.and_then(|own| own.notes.as_deref()).map(str::to_owned),
         links: links(own),
         groups: host.hostgroups.iter().map(ToString::to_string).collect(),
-        tags: host.tags.iter().map(|(k, v)| if v.is_empty() { k.to_string() } else { format!("{k}={v}") }).collect(),
+        tags: host
+            .tags
+            .iter()
+            .map(|(k, v)| if v.is_empty() { k.to_string() } else { format!("{k}={v}") })
+            .collect(),
         is_last_good: facts.is_last_good,
         is_quarantined: out.map(|out| format!("{} ({}:{})", out.message, out.file, out.line)),
         execution: facts.execution,
@@ -233,7 +246,14 @@ fn facts(seen: &Seen, object: Checkable) -> Facts<'_> {
             let facts = of_status(seen, state, status);
             let check = check_words(host.check.kind, &host.check.method, host.policy.check_interval);
             let own = host.own.as_deref();
-            Facts { name: &host.name, display: &host.display_name, check, own, is_last_good: host.is_last_good, ..facts }
+            Facts {
+                name: &host.name,
+                display: &host.display_name,
+                check,
+                own,
+                is_last_good: host.is_last_good,
+                ..facts
+            }
         }
         Checkable::Service(id) => {
             let (service, status) = (inventory.service(id), seen.world.service(id));
@@ -285,7 +305,9 @@ fn links(own: Option<&Own>) -> Vec<(&'static str, String)> {
     let urls = [("Notes", &own.notes_url), ("Action", &own.action_url)];
     // Only what a click may safely open: `javascript:` in a configuration stays text.
     let safe = |url: &str| ["http://", "https://", "mailto:", "/"].iter().any(|start| url.starts_with(start));
-    urls.into_iter().filter_map(|(name, url)| Some((name, url.as_deref().filter(|url| safe(url))?.to_owned()))).collect()
+    urls.into_iter()
+        .filter_map(|(name, url)| Some((name, url.as_deref().filter(|url| safe(url))?.to_owned())))
+        .collect()
 }
 
 fn comments(seen: &Seen, key: &ObjectKey) -> Vec<Remark> {
@@ -313,7 +335,9 @@ fn downtimes(seen: &Seen, key: &ObjectKey) -> Vec<Planned> {
             (DowntimeKind::Fixed, Some(_)) => "in effect".to_owned(),
             (DowntimeKind::Fixed, None) => "planned".to_owned(),
             (DowntimeKind::Flexible(span), Some(_)) => format!("in effect, flexible, {}", words::span(span)),
-            (DowntimeKind::Flexible(span), None) => format!("begins with a problem, then {}", words::span(span)),
+            (DowntimeKind::Flexible(span), None) => {
+                format!("begins with a problem, then {}", words::span(span))
+            }
         },
     };
     planned.take(100).map(plan).collect()
@@ -321,7 +345,10 @@ fn downtimes(seen: &Seen, key: &ObjectKey) -> Vec<Planned> {
 
 fn alarm_line(seen: &Seen, alarm: &Alarm) -> (String, String) {
     let age = words::span(seen.eyes.now.since(alarm.first));
-    (format!("/alarms#a{}", alarm.id), format!("Alarm {}, {}, severity {}, since {age}", alarm.id, alarm.state, alarm.severity))
+    (
+        format!("/alarms#a{}", alarm.id),
+        format!("Alarm {}, {}, severity {}, since {age}", alarm.id, alarm.state, alarm.severity),
+    )
 }
 
 fn ticket_line(seen: &Seen, head: &TicketHead) -> (String, String) {
@@ -347,7 +374,11 @@ fn ribbon(seen: &Seen, state: Option<AnyState>, history: &[HistoryRow]) -> Ribbo
             good += if state.is_problem() { 0 } else { span };
         }
         let word = state.map_or("no data", AnyState::word);
-        let title = format!("{word} from {} to {}", words::stamp(from.max(start), &seen.eyes.zone), words::stamp(until, &seen.eyes.zone));
+        let title = format!(
+            "{word} from {} to {}",
+            words::stamp(from.max(start), &seen.eyes.zone),
+            words::stamp(until, &seen.eyes.zone)
+        );
         if to > x || state.is_some_and(AnyState::is_problem) {
             parts.push(Part { symbol: state.map_or("nothing", symbol), title, x, width: (to - x).max(3) });
         }

@@ -53,7 +53,12 @@ pub(crate) async fn page(Extension(seen): Extension<Seen>) -> Result<Response, F
     let records = &seen.world.records;
     let page = Overview {
         headline: headline(boxes.unhandled, boxes.host_total + boxes.service_total),
-        sub: sub(&seen, boxes.host_total, boxes.service_total, boxes.host_problems + boxes.service_problems - boxes.unhandled),
+        sub: sub(
+            &seen,
+            boxes.host_total,
+            boxes.service_total,
+            boxes.host_problems + boxes.service_problems - boxes.unhandled,
+        ),
         host_shares: shares(&boxes.hosts, boxes.host_total),
         service_shares: shares(&boxes.services, boxes.service_total),
         more: found.total - rows.len(),
@@ -79,7 +84,8 @@ fn headline(unhandled: u32, watched: u32) -> String {
 
 fn sub(seen: &Seen, hosts: u32, services: u32, handled: u32) -> String {
     if hosts == 0 {
-        return "Write the first host into a file in the configuration folder; vigia picks it up by itself.".to_owned();
+        return "Write the first host into a file in the configuration folder; vigia picks it up by itself."
+            .to_owned();
     }
     let plural = |number: u32, word: &str| {
         format!("{} {word}{}", words::count(number as usize), if number == 1 { "" } else { "s" })
@@ -101,7 +107,8 @@ fn shares(counts: &[Count], total: u32) -> Vec<Share> {
     let mut shares = Vec::new();
     for count in counts.iter().filter(|count| count.number > 0) {
         // What exists is seen: at least half a percent of the width.
-        let width = u32::try_from(u64::from(count.number) * 1000 / u64::from(total.max(1))).unwrap_or(1000).max(5);
+        let width =
+            u32::try_from(u64::from(count.number) * 1000 / u64::from(total.max(1))).unwrap_or(1000).max(5);
         shares.push(Share { symbol: count.symbol, x, width });
         x += width;
     }
@@ -111,7 +118,9 @@ fn shares(counts: &[Count], total: u32) -> Vec<Share> {
 fn health(seen: &Seen) -> Vec<(&'static str, String, &'static str)> {
     let health = seen.web.backend.health();
     let process = seen.web.backend.process();
-    let age = |at: Option<_>| at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", words::span(seen.eyes.now.since(at))));
+    let age = |at: Option<_>| {
+        at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", words::span(seen.eyes.now.since(at))))
+    };
     let config = match (&health.refused, health.quarantine.len(), health.errors()) {
         (Some(_), ..) => "refused; the last good one goes on".to_owned(),
         (None, 0, 0) => format!("good, read {}", age(health.loaded)),
@@ -127,7 +136,11 @@ fn health(seen: &Seen) -> Vec<(&'static str, String, &'static str)> {
         Some(trouble) => format!("cannot write: {trouble}"),
         None => format!("{}, written {}", words::bytes(process.store.bytes), age(process.store.last_commit)),
     };
-    let mut lines = vec![("Configuration", config, "/config"), ("Checks", checks, "/process"), ("Store", store, "/process")];
+    let mut lines = vec![
+        ("Configuration", config, "/config"),
+        ("Checks", checks, "/process"),
+        ("Store", store, "/process"),
+    ];
     lines.push(("Running", format!("for {}", words::span(seen.eyes.now.since(process.started))), "/process"));
     lines
 }

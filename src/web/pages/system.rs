@@ -50,9 +50,9 @@ pub(crate) async fn config(Extension(seen): Extension<Seen>) -> Result<Response,
         (None, 0) => ("The configuration is good", "ok"),
         (None, _) => ("Parts of the configuration have mistakes", "warning"),
     };
-    let read = health.loaded.map_or_else(String::new, |at| {
-        format!(", read {} ago", words::span(seen.eyes.now.since(at)))
-    });
+    let read = health
+        .loaded
+        .map_or_else(String::new, |at| format!(", read {} ago", words::span(seen.eyes.now.since(at))));
     let page = ConfigPage {
         frame: seen.frame("Configuration", "config"),
         verdict,
@@ -112,9 +112,12 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
     let health = seen.web.backend.health();
     let checks = &process.checks;
     let number = |number: u64| words::count(usize::try_from(number).unwrap_or(usize::MAX));
-    let age = |at: Option<_>| at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", words::span(seen.eyes.now.since(at))));
+    let age = |at: Option<_>| {
+        at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", words::span(seen.eyes.now.since(at))))
+    };
     let seconds = |value: f64| format!("{value:.3} s");
-    let spread = |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99, spread.max].map(seconds);
+    let spread =
+        |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99, spread.max].map(seconds);
     let reload = match (process.reload.last, process.reload.was_successful) {
         (None, _) => "none since the start".to_owned(),
         (at, true) => format!("{}, good, took {:.3} s", age(at), process.reload.took.as_secs_f64()),
@@ -130,18 +133,42 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Listening on", process.listen.join(", ")),
             ("Configuration", process.config.clone()),
             ("State folder", process.state_dir.clone()),
-            ("Reloads", format!("{} good, {} refused; last: {reload}", process.reload.successes, process.reload.failures)),
-            ("Checks running", format!("{} of at most {}", number(checks.running as u64), number(checks.limit as u64))),
+            (
+                "Reloads",
+                format!(
+                    "{} good, {} refused; last: {reload}",
+                    process.reload.successes, process.reload.failures
+                ),
+            ),
+            (
+                "Checks running",
+                format!("{} of at most {}", number(checks.running as u64), number(checks.limit as u64)),
+            ),
             ("Checks done", number(checks.total)),
             (
                 "Keeping up",
-                if checks.stretch > 1.0 { format!("no: intervals are stretched by {:.2}", checks.stretch) } else { "yes".to_owned() },
+                if checks.stretch > 1.0 {
+                    format!("no: intervals are stretched by {:.2}", checks.stretch)
+                } else {
+                    "yes".to_owned()
+                },
             ),
             ("Panics caught", number(process.panics)),
         ],
-        spreads: vec![("Start after their time (latency)", spread(checks.latency)), ("Run for (execution time)", spread(checks.run_time))],
-        kinds: checks.kinds.iter().map(|(kind, total, running)| (kind.clone(), number(*total), running.to_string())).collect(),
-        queues: process.queues.iter().map(|queue| (queue.name, queue.length.to_string(), queue.room.to_string())).collect(),
+        spreads: vec![
+            ("Start after their time (latency)", spread(checks.latency)),
+            ("Run for (execution time)", spread(checks.run_time)),
+        ],
+        kinds: checks
+            .kinds
+            .iter()
+            .map(|(kind, total, running)| (kind.clone(), number(*total), running.to_string()))
+            .collect(),
+        queues: process
+            .queues
+            .iter()
+            .map(|queue| (queue.name, queue.length.to_string(), queue.room.to_string()))
+            .collect(),
         store: vec![
             ("File", process.store.path.clone()),
             ("Size", words::bytes(process.store.bytes)),
@@ -150,7 +177,12 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Events", number(process.store.events)),
         ],
         trouble: process.store.trouble.clone(),
-        notices: health.notices.iter().filter(|notice| notice.urgency == Urgency::Banner).map(|notice| notice.text.clone()).collect(),
+        notices: health
+            .notices
+            .iter()
+            .filter(|notice| notice.urgency == Urgency::Banner)
+            .map(|notice| notice.text.clone())
+            .collect(),
     };
     Ok(Page(page).into_response())
 }

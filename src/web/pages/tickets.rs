@@ -16,7 +16,6 @@ use crate::web::query::{PAGE, Pairs};
 use crate::web::view::{Moment, href};
 use crate::web::words;
 
-
 #[derive(Template)]
 #[template(path = "tickets.html", config = ".askama.toml")]
 struct TicketsPage {
@@ -65,7 +64,10 @@ struct NoteView {
     changes: Vec<String>,
 }
 
-pub(crate) async fn list(Extension(seen): Extension<Seen>, Query(pairs): Query<Pairs>) -> Result<Response, Failure> {
+pub(crate) async fn list(
+    Extension(seen): Extension<Seen>,
+    Query(pairs): Query<Pairs>,
+) -> Result<Response, Failure> {
     let (query, which, page) = wanted(&pairs);
     let asked = query.text.clone().unwrap_or_default();
     let (total, tickets) = seen.web.backend.tickets(query).await?;
@@ -81,14 +83,22 @@ pub(crate) async fn list(Extension(seen): Extension<Seen>, Query(pairs): Query<P
     Ok(Page(page).into_response())
 }
 
-pub(crate) async fn one(Extension(seen): Extension<Seen>, Path(reference): Path<String>) -> Result<Response, Failure> {
-    let id = ticket_id(&reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
+pub(crate) async fn one(
+    Extension(seen): Extension<Seen>,
+    Path(reference): Path<String>,
+) -> Result<Response, Failure> {
+    let id = ticket_id(&reference)
+        .ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
     let ticket = seen.web.backend.ticket(id).await?;
     let view = view(&seen, &ticket.row);
     let page = TicketPage {
         frame: seen.frame(format!("{} {}", view.reference, view.title), "tickets"),
         notes: ticket.notes.iter().map(|note| note_view(&seen, note)).collect(),
-        statuses: TicketStatus::ALL.iter().map(|status| status.word()).filter(|word| *word != "Closed").collect(),
+        statuses: TicketStatus::ALL
+            .iter()
+            .map(|status| status.word())
+            .filter(|word| *word != "Closed")
+            .collect(),
         resolutions: RESOLUTIONS,
         ticket: view,
     };
@@ -166,8 +176,8 @@ mod tests {
     #[test]
     fn a_life_time_reads_as_in_the_seed() {
         let at = Timestamp::from_second;
-        assert_eq!(life(at(0), at(20 * 3600 + 360)), "20:06");
-        assert_eq!(life(at(0), at(4 * 86_400 + 23 * 3600 + 19 * 60)), "4 Days 23:19");
+        assert_eq!(life(at(1), at(20 * 3600 + 361)), "20:06");
+        assert_eq!(life(at(1), at(4 * 86_400 + 23 * 3600 + 19 * 60 + 1)), "4 Days 23:19");
         assert_eq!(life(at(1), at(86_401)), "1 Day 00:00");
     }
 }
