@@ -11,6 +11,7 @@ mod client;
 mod console;
 mod docs;
 mod recheck;
+mod reload;
 mod status;
 mod table;
 mod ticket;
@@ -85,6 +86,7 @@ pub(crate) enum Command {
     Downtime(ack::Downtime),
     Man(docs::Man),
     Recheck(recheck::Recheck),
+    Reload(reload::Reload),
     Status(status::Status),
     Ticket(ticket::Ticket),
     User(user::User),
@@ -98,6 +100,7 @@ impl Command {
             Self::Comment(args) => args.run(common, console),
             Self::Downtime(args) => args.run(common, console),
             Self::Recheck(args) => args.run(common, console),
+            Self::Reload(args) => args.run(common, console),
             Self::Status(args) => args.run(common, console),
             Self::Ticket(args) => args.run(common, console),
             Self::User(args) => args.run(common, console),

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod files;
+pub mod limits;
 pub mod lock;
 pub mod process;
 pub mod stop;

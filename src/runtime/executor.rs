@@ -26,7 +26,7 @@ use super::meters::{KindMeters, Meters};
 use super::places::{Limits, Overload, Places};
 use super::plugin::Answer;
 use crate::os::clock::Clock;
-use crate::os::process::Leftover;
+use crate::os::process::{Leftover, Processes};
 
 /// Ended checks that wait for the executor to notice. Full: they wait, and keep their places.
 const ENDED: usize = 4096;
@@ -61,6 +61,8 @@ pub struct Wiring {
     pub limits: watch::Receiver<Limits>,
     pub load: watch::Sender<Load>,
     pub look: Look,
+    /// Whose plugins are counted.
+    pub processes: Processes,
     pub clock: Clock,
     pub meters: Arc<Meters>,
 }
@@ -231,6 +233,9 @@ impl Executor {
         };
         self.wiring.meters.checks_running.set(gauge(load.running));
         self.wiring.meters.checks_waiting.set(gauge(load.waiting));
+        let processes = |state| self.wiring.meters.processes.with_label_values(&[state]);
+        processes("running").set(gauge(self.wiring.processes.running()));
+        processes("killing").set(gauge(self.wiring.processes.killing()));
         self.wiring.load.send_replace(load);
     }
 

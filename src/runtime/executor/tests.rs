@@ -34,6 +34,7 @@ impl Bench {
             limits: limit_receiver,
             load: load_sender,
             look,
+            processes: Processes::default(),
             clock: clock.clone(),
             meters: meters.clone(),
         });
