@@ -68,7 +68,7 @@ impl Status {
         }
         let total: i64 = answers.iter().map(|answer| number(answer, "total")).sum();
         if format == Format::Json {
-            let listed: Vec<&Value> = answers.iter().flat_map(|answer| items(answer)).collect();
+            let listed: Vec<&Value> = answers.iter().flat_map(items).collect();
             writeln!(console.out, "{:#}", json!({"total": total, "items": listed}))?;
         } else {
             let style = Style::of(console);

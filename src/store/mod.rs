@@ -14,6 +14,7 @@ mod health;
 pub mod log;
 mod prune;
 mod query;
+mod reconcile;
 mod restore;
 mod rows;
 mod schema;
@@ -27,7 +28,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -47,6 +48,12 @@ use writer::{Act, Parts, Writer};
 
 /// Read-only connections: pages wait for each other a little rather than crowd out the checks.
 const READERS: usize = 4;
+
+/// How long one query may take: a page that asks too much must not hold a connection for ever.
+const QUERY: Duration = Duration::from_secs(20);
+
+/// SQLite's steps between two looks at the clock: some milliseconds.
+const STEPS: i32 = 100_000;
 
 /// Batches and acts on their way to the writer.
 const QUEUE: usize = 64;
@@ -151,7 +158,9 @@ impl Store {
         let permit = Arc::clone(&shared.permits).acquire_owned().await;
         let reading = tokio::task::spawn_blocking(move || {
             let _permit = permit.map_err(|_closed| StoreError::Ended)?;
-            let connection = shared.reader()?;
+            let mut connection = shared.reader()?;
+            let deadline = Instant::now() + QUERY;
+            connection.progress_handler(STEPS, Some(move || Instant::now() > deadline))?;
             let answer = query(&connection);
             shared.give_back(connection);
             Ok(answer?)

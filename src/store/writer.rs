@@ -23,7 +23,7 @@ use super::error::{NotKept, is_of_the_disk};
 use super::health::{Failing, StoreHealth};
 use super::prune::Pruner;
 use super::status::{Fresh, Saved};
-use super::{audit, events};
+use super::{audit, events, reconcile};
 
 /// All that happened since the last publication, and the world after it: one transaction, so that after a
 /// crash events and statuses never contradict each other.
@@ -60,7 +60,7 @@ pub(super) type ActWork = Box<dyn FnOnce(Option<&Connection>) -> (bool, Answer) 
 const STATEMENTS: usize = 2_000;
 
 /// Events kept for a disk that will be well again; a busy site makes as many in hours.
-const BACKLOG: usize = 100_000;
+const BACKLOG: usize = if cfg!(test) { 1_000 } else { 100_000 };
 
 /// How long a failing disk is left alone when nothing new comes in.
 const RETRY: Duration = Duration::from_secs(1);
@@ -80,6 +80,8 @@ pub(super) struct Writer {
     pub(super) stop: CancellationToken,
     pub(super) clock: Clock,
     backlog: Backlog,
+    /// Events were lost: the records of the file may contradict the world.
+    is_torn: bool,
     is_full_sync: bool,
 }
 
@@ -138,7 +140,8 @@ impl Writer {
         let Parts { connection, batches, acts, base, health, pruner, stop, clock } = parts;
         let saved = Saved::new(base);
         let backlog = Backlog::default();
-        Self { connection, batches, acts, saved, health, pruner, stop, clock, backlog, is_full_sync: false }
+        let (is_torn, is_full_sync) = (false, false);
+        Self { connection, batches, acts, saved, health, pruner, stop, clock, backlog, is_torn, is_full_sync }
     }
 
     /// Until it is told to stop; then what is still queued is written and the file is closed tidily.
@@ -200,12 +203,15 @@ impl Writer {
                     self.saved.accept(fresh);
                 }
                 self.backlog = Backlog::default();
+                // Whoever lost an event just now, or before a world was there to mend with, is torn still.
+                self.is_torn = lost > 0 || (self.is_torn && world.is_none());
                 self.note_success(now, started.elapsed(), rows, events, lost);
                 answers.for_each(|answer| answer(Ok(())));
             }
             Err(error) => {
                 let reason = NotKept::because(&error);
                 let lost = self.backlog.keep(&group.events, audited, world);
+                self.is_torn |= lost > 0;
                 self.note_failure(now, &reason, lost);
                 answers.for_each(|answer| answer(Err(reason.clone())));
             }
@@ -221,8 +227,9 @@ impl Writer {
         world: Option<&Arc<World>>,
         acts: Vec<Act>,
     ) -> (rusqlite::Result<Written>, Vec<Answer>) {
-        let Self { connection, backlog, saved, .. } = self;
+        let Self { connection, backlog, saved, is_torn, clock, .. } = self;
         let work = Work {
+            mend: is_torn.then(|| clock.now()),
             events: backlog
                 .events
                 .iter()
@@ -344,6 +351,8 @@ struct Written {
 }
 
 struct Work<'a> {
+    /// Set where the records must be written over from the world.
+    mend: Option<Timestamp>,
     events: Vec<&'a Event>,
     audited: Vec<&'a audit::Act>,
     world: Option<&'a Arc<World>>,
@@ -400,6 +409,9 @@ impl Work<'_> {
         }
         for act in &self.audited {
             audit::insert(&transaction, act)?;
+        }
+        if let (Some(now), Some(world)) = (self.mend, self.world) {
+            reconcile::reconcile(&transaction, world, now)?;
         }
         let fresh = self.world.map(|world| self.saved.save(&transaction, world)).transpose()?;
         transaction.commit()?;

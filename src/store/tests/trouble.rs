@@ -58,6 +58,39 @@ async fn a_full_disk_refuses_persons_keeps_events_and_recovers_without_loss() {
     assert_eq!(restored.services[0].1.last_check, Some(at(sent - 20)));
 }
 
+#[tokio::test]
+async fn records_whose_events_were_lost_are_mended_from_the_world() {
+    use vigia_core::model::comment::{Comment, CommentKind};
+    use vigia_core::model::id::CommentId;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(&[("web01", &["HTTP"])]);
+    let running = start(folder.path(), world.clone());
+    let comment = |id: u64| Comment {
+        id: CommentId(id),
+        subject: ObjectKey::host("web01"),
+        author: "ana".into(),
+        text: "x".repeat(10_000).into(),
+        at: at(1),
+        kind: CommentKind::User,
+    };
+    running.publish(vec![event(1, What::CommentAdded(comment(1)))], &world).await.unwrap();
+    limit_pages(&running.store, 1).await;
+    // Comment 1 is deleted, comment 2 written; then so much happens that this is forgotten.
+    let deleted = What::CommentDeleted { id: CommentId(1), subject: ObjectKey::host("web01") };
+    let lost = vec![event(2, What::CommentAdded(comment(2))), event(2, deleted)];
+    world.records.comments = Arc::new([(CommentId(2), Arc::new(comment(2)))].into());
+    running.publish(lost, &world).await.unwrap_err();
+    let flood = vec![alert(3, State::Ok, State::Critical, "bad"); 1_000];
+    running.publish(flood, &world).await.unwrap_err();
+    assert!(running.store.health().borrow().lost >= 2);
+    make_room(&running).await;
+    let mut health = running.store.health();
+    health.wait_for(|health| health.failing.is_none()).await.unwrap();
+    running.writer.stop().await;
+    assert_eq!(restore(folder.path()).comments, [comment(2)]);
+}
+
 /// The limit is lifted from inside, by an act: it runs in a transaction of its own before what waits.
 async fn make_room(running: &Running) {
     let lift = |db: &rusqlite::Connection| {
