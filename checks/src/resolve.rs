@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
-use hickory_resolver::net::NetError;
+use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 
 use crate::options::Choice;
@@ -116,18 +116,19 @@ pub(crate) fn literal(text: &str, port: u16) -> Option<SocketAddr> {
 }
 
 fn explain(name: &str, error: &NetError) -> String {
-    let reason = if error.is_nx_domain() {
-        "there is no such name (NXDOMAIN)".to_owned()
-    } else if let NetError::Dns(hickory_resolver::net::DnsError::NoRecordsFound(none)) = error {
-        match none.response_code {
-            ResponseCode::ServFail => "the name server failed (SERVFAIL)".to_owned(),
-            ResponseCode::Refused => "the name server refused (REFUSED)".to_owned(),
-            _ => "the name has no address".to_owned(),
-        }
-    } else if matches!(error, NetError::Timeout) {
-        "no name server answered".to_owned()
-    } else {
-        error.to_string()
+    let code = match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(none.response_code),
+        NetError::Dns(DnsError::ResponseCode(code)) => Some(*code),
+        _ => None,
+    };
+    let reason = match code {
+        Some(ResponseCode::NXDomain) => "there is no such name (NXDOMAIN)".to_owned(),
+        Some(ResponseCode::ServFail) => "the name server failed (SERVFAIL)".to_owned(),
+        Some(ResponseCode::Refused) => "the name server refused (REFUSED)".to_owned(),
+        Some(ResponseCode::NoError) => "the name has no address".to_owned(),
+        Some(other) => format!("the name server answered {other}"),
+        None if matches!(error, NetError::Timeout) => "no name server answered".to_owned(),
+        None => error.to_string(),
     };
     format!("`{name}` does not resolve: {reason}")
 }
@@ -178,5 +179,77 @@ mod tests {
     async fn localhost_resolves_through_the_hosts_file() {
         let found = Resolver::new().resolve("localhost", 80, IpFamily::V4).await.unwrap();
         assert_eq!(found, ["127.0.0.1:80".parse().unwrap()]);
+    }
+
+    /// A resolver that asks a name server of ours, which answers by the first label.
+    async fn asking_ours() -> Resolver {
+        use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+        use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut packet = [0; 512];
+            while let Ok((count, from)) = socket.recv_from(&mut packet).await {
+                if let Some(answer) = answer(packet.get(..count).unwrap()) {
+                    socket.send_to(&answer, from).await.unwrap();
+                }
+            }
+        });
+        let mut connection = ConnectionConfig::udp();
+        connection.port = address.port();
+        let server = NameServerConfig::new(address.ip(), true, vec![connection]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder.options_mut().attempts = 1;
+        builder.options_mut().timeout = std::time::Duration::from_millis(300);
+        builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+        Resolver { dns: Ok(builder.build().unwrap()) }
+    }
+
+    fn answer(query: &[u8]) -> Option<Vec<u8>> {
+        use hickory_resolver::proto::op::Message;
+        use hickory_resolver::proto::rr::{RData, Record, RecordType, rdata::A};
+
+        let query = Message::from_vec(query).ok()?;
+        let question = query.queries.first()?.clone();
+        let name = question.name().to_utf8();
+        let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
+        answer.add_query(question.clone());
+        match name.split('.').next()? {
+            "gone" => answer.metadata.response_code = ResponseCode::NXDomain,
+            "broken" => answer.metadata.response_code = ResponseCode::ServFail,
+            "refused" => answer.metadata.response_code = ResponseCode::Refused,
+            "silent" => return None,
+            "web1" if question.query_type() == RecordType::A => {
+                let address = RData::A(A::new(192, 0, 2, 1));
+                answer.add_answer(Record::from_rdata(question.name().clone(), 60, address));
+            }
+            _ => {}
+        }
+        answer.to_vec().ok()
+    }
+
+    #[tokio::test]
+    async fn what_a_name_server_says_reaches_the_administrator() {
+        let resolver = asking_ours().await;
+        let found = resolver.resolve("web1.example.test", 80, IpFamily::Any).await.unwrap();
+        assert_eq!(found, ["192.0.2.1:80".parse().unwrap()]);
+        for (name, family, part) in [
+            (
+                "gone.example.test",
+                IpFamily::Any,
+                "`gone.example.test` does not resolve: there is no such name (NXDOMAIN)",
+            ),
+            ("empty.example.test", IpFamily::Any, "the name has no address"),
+            ("broken.example.test", IpFamily::Any, "SERVFAIL"),
+            ("refused.example.test", IpFamily::Any, "REFUSED"),
+            ("silent.example.test", IpFamily::Any, "no name server answered"),
+            ("web1.example.test", IpFamily::V6, "has no IPv6 address, only 192.0.2.1"),
+            ("", IpFamily::Any, "there is no address to connect to"),
+        ] {
+            let why = resolver.resolve(name, 80, family).await.unwrap_err();
+            assert!(why.contains(part), "{name}: {why}");
+        }
     }
 }
