@@ -181,11 +181,14 @@ struct NewDowntime {
     /// Begins with the first problem in that time, and then lasts this long
     #[arg(long, value_name = "DURATION")]
     flexible: Option<String>,
+    /// Of hosts: their services too
+    #[arg(long)]
+    services: bool,
 }
 
 impl NewDowntime {
     fn body(&self) -> serde_json::Value {
-        let mut fields = json!({"comment": self.comment, "start": self.start, "flexible": self.flexible});
+        let mut fields = json!({"comment": self.comment, "start": self.start, "flexible": self.flexible, "services": self.services});
         if let Some(end) = &self.end {
             fields["end"] = json!(end);
         }

@@ -30,6 +30,12 @@ impl Objects {
     }
 }
 
+impl Objects {
+    pub(super) fn keys(&self) -> impl Iterator<Item = ObjectKey> {
+        self.objects.iter().map(|name| ObjectKey::parse(name))
+    }
+}
+
 /// `HOST` or `HOST/SERVICE` as the API writes it.
 pub(super) fn named(name: &str) -> Value {
     let key = ObjectKey::parse(name);

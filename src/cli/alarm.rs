@@ -52,7 +52,7 @@ enum Act {
     Close {
         id: u64,
         /// Why
-        #[arg(short = 'm', long = "message", value_name = "TEXT", default_value = "")]
+        #[arg(short = 'm', long = "message", value_name = "TEXT")]
         comment: String,
     },
 }
@@ -126,8 +126,8 @@ impl List {
                 number(item, "count").to_string().into(),
                 text(item, "status").into(),
                 text(item, "owner").into(),
-                text(item, "ticket").into(),
-                text(item, "output").into(),
+                number_or_nothing(item, "ticket").into(),
+                text(item, "plugin_output").into(),
             ]);
         }
         let style = Style::of(console);
@@ -135,6 +135,12 @@ impl List {
         tell_more(console, &answer, items(&answer).len())?;
         Ok(Exit::DONE)
     }
+}
+
+/// A number that some have.
+fn number_or_nothing(item: &Value, name: &str) -> String {
+    let number = number(item, name);
+    if number == 0 { String::new() } else { number.to_string() }
 }
 
 /// An alarm's subject was checked, whatever its item says of that.
@@ -156,17 +162,19 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
         .and_then(Value::as_array)
         .map(|labels| labels.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
+    let closed = number(item, "closed");
+    let closed = if closed > 0 { moment(closed) } else { String::new() };
     let lines = [
         ("status", text(item, "status").to_owned()),
         ("severity", number(item, "severity").to_string()),
         ("first", moment(number(item, "first"))),
         ("last", moment(number(item, "last"))),
-        ("closed", moment(number(item, "closed"))),
+        ("closed", closed),
         ("count", number(item, "count").to_string()),
         ("owner", text(item, "owner").to_owned()),
-        ("ticket", text(item, "ticket").to_owned()),
+        ("ticket", number_or_nothing(item, "ticket")),
         ("labels", labels.join(", ")),
-        ("output", text(item, "output").to_owned()),
+        ("output", text(item, "plugin_output").to_owned()),
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(out, "  {name:<9} {}", clean(value))?;

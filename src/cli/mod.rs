@@ -150,4 +150,6 @@ fn as_vigia(args: Vec<OsString>, console: &mut Console) -> Answer {
 }
 
 #[cfg(test)]
+mod talk;
+#[cfg(test)]
 mod tests;

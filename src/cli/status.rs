@@ -144,6 +144,8 @@ fn print_head(console: &mut Console, style: Style, status: &Value, client: &Clie
     Ok(())
 }
 
+pub(super) const HEADINGS: &[&str] = &["STATE", "HOST", "SERVICE", "SINCE", "ATTEMPT", "", "INFORMATION"];
+
 fn print_objects(
     console: &mut Console,
     style: Style,
@@ -164,7 +166,7 @@ fn print_objects(
     if !title.is_empty() {
         writeln!(out, "{title}: {total}")?;
     }
-    let mut table = Table::new(&["STATE", "HOST", "SERVICE", "SINCE", "ATTEMPT", "", "INFORMATION"]);
+    let mut table = Table::new(HEADINGS);
     for item in &shown {
         table.row(row(item, now));
     }
@@ -176,7 +178,7 @@ fn print_objects(
     Ok(())
 }
 
-fn row(item: &Value, now: Timestamp) -> Vec<super::table::Cell> {
+pub(super) fn row(item: &Value, now: Timestamp) -> Vec<super::table::Cell> {
     let is_soft = number(item, "state_type") == 0 && flag(item, "has_been_checked");
     let (attempt, most) = (number(item, "current_attempt"), number(item, "max_check_attempts"));
     let soft = if is_soft { " soft" } else { "" };

@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use super::{Cli, Console, Exit, run};
 
 /// Runs `vigia ARGS` and gives exit code, standard output and standard error.
-fn vigia(args: &[&str]) -> (Exit, String, String) {
+pub(super) fn vigia(args: &[&str]) -> (Exit, String, String) {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut console = Console::of(Box::new(out.clone()), Box::new(err.clone()));
     let args = std::iter::once("vigia").chain(args.iter().copied()).map(Into::into).collect();

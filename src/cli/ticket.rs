@@ -1,11 +1,13 @@
 //! `vigia ticket`: work for people.
 
 use serde_json::{Value, json};
+use vigia_core::model::time::Timestamp;
 
 use super::acts::{done, named, tell_more};
 use super::client::{Client, Target};
 use super::table::{Style, Table, clean, clean_lines, items, moment, number, object, span, text};
 use super::{Answer, Common, Console, Exit, Format};
+use crate::os::clock::Clock;
 
 /// List, read, open, note, close and reopen tickets
 #[derive(Debug, clap::Args)]
@@ -217,6 +219,7 @@ impl List {
             "TYPE",
             "TITLE",
         ];
+        let now = Clock::system().now();
         let mut table = Table::new(&headings);
         for item in items(&answer) {
             let priority = number(item, "priority");
@@ -225,7 +228,7 @@ impl List {
                 format!("{priority} {}", priority_word(priority)).into(),
                 text(item, "status").into(),
                 moment(number(item, "opened")).into(),
-                span(number(item, "life_time")).into(),
+                life_time(item, now).into(),
                 text(item, "in_charge").into(),
                 text(item, "submitter").into(),
                 text(item, "type").into(),
@@ -237,6 +240,13 @@ impl List {
         tell_more(console, &answer, items(&answer).len())?;
         Ok(Exit::DONE)
     }
+}
+
+/// Open: until now; closed: until it was closed, whatever was noted later.
+fn life_time(item: &Value, now: Timestamp) -> String {
+    let closed = number(item, "closed");
+    let end = if closed > 0 { closed } else { now.as_second() };
+    span(end - number(item, "opened"))
 }
 
 /// One set of limits for words everywhere (`ossim-tickets.md` T-41).
@@ -268,7 +278,7 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
         ("submitter", text(item, "submitter").to_owned()),
         ("created", moment(number(item, "opened"))),
         ("closed", if closed > 0 { moment(closed) } else { String::new() }),
-        ("life time", span(number(item, "life_time"))),
+        ("life time", life_time(item, Clock::system().now())),
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(out, "  {name:<11} {}", clean(value))?;
@@ -278,7 +288,13 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
         writeln!(out, "\n{body}")?;
     }
     for note in item.get("notes").and_then(Value::as_array).into_iter().flatten() {
-        writeln!(out, "\n{}  {}{}", moment(number(note, "at")), clean(text(note, "author")), changes(note))?;
+        writeln!(
+            out,
+            "\n{}  {}{}",
+            moment(number(note, "time")),
+            clean(text(note, "author")),
+            changes(note)
+        )?;
         for line in clean_lines(text(note, "text")).lines() {
             writeln!(out, "  {line}")?;
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::acts::{done, tell_more};
 use super::client::{Client, Target};
-use super::table::{Style, Table, flag, items, moment, number, text};
+use super::table::{Style, Table, flag, items, text};
 use super::{Answer, Common, Console, Exit, Failure, Format};
 
 /// Add, change, disable and list users
@@ -85,20 +85,13 @@ fn list(common: &Common, console: &mut Console, answer: &Value) -> Answer {
         writeln!(console.out, "{answer:#}")?;
         return Ok(Exit::DONE);
     }
-    let mut table = Table::new(&["NAME", "ROLE", "CONTACT", "LAST LOGIN", ""]);
+    let mut table = Table::new(&["NAME", "ROLE", "CONTACT", ""]);
     for item in items(answer) {
-        let standing = if flag(item, "disabled") {
-            "disabled"
-        } else if flag(item, "locked_until") {
-            "locked for a while"
-        } else {
-            ""
-        };
+        let standing = if flag(item, "disabled") { "disabled" } else { "" };
         table.row(vec![
             text(item, "name").into(),
             text(item, "role").into(),
             text(item, "contact").into(),
-            moment(number(item, "last_login")).into(),
             standing.into(),
         ]);
     }
