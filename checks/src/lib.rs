@@ -16,6 +16,7 @@ pub mod secure;
 
 mod http;
 mod ping;
+mod smtp;
 mod ssh;
 pub mod starttls;
 mod tcp;
@@ -40,7 +41,7 @@ pub use resolve::{IpFamily, Resolver};
 /// All kinds that run inside vigia, in the order of the reference page. `plugin`, `command` and `passive` are the
 /// daemon's own.
 pub const KINDS: &[&Kind] =
-    &[&tcp::KIND, &udp::KIND, &http::HTTP, &http::HTTPS, &ssh::KIND, &ping::KIND, &tls::KIND];
+    &[&tcp::KIND, &udp::KIND, &http::HTTP, &http::HTTPS, &ssh::KIND, &ping::KIND, &tls::KIND, &smtp::KIND];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.
 pub const LEFT_OUT: &[(&str, &str)] = &[

@@ -89,17 +89,13 @@ impl OptionType for Limits {
 
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         let mut limits = Self::default();
-        match &value.node {
-            Node::List(items) => {
-                for item in items {
-                    let text = reader.text(item, "a time or a percentage")?;
-                    limits.add(text.trim(), item, reader)?;
-                }
-            }
-            Node::Text(_) | Node::Null | Node::Map(_) => {
-                for part in reader.text(value, "a time and a percentage such as `100ms,20%`")?.split(',') {
-                    limits.add(part.trim(), value, reader)?;
-                }
+        let items = match &value.node {
+            Node::List(items) => items.as_slice(),
+            Node::Text(_) | Node::Null | Node::Map(_) => std::slice::from_ref(value),
+        };
+        for item in items {
+            for part in reader.text(item, "a time and a percentage such as `100ms,20%`")?.split(',') {
+                limits.add(part.trim(), item, reader)?;
             }
         }
         Some(limits)
@@ -454,7 +450,7 @@ mod tests {
         assert_eq!(limits(text("100ms,20%"), Reader::written()), expected);
         assert_eq!(limits(text("20% , 100ms"), Reader::written()), expected);
         assert_eq!(limits(list(&["100ms", "20%"]), Reader::written()), expected);
-        assert_eq!(limits(text("100.0,20%"), Reader::command_line()), expected);
+        assert_eq!(limits(list(&["100.0,20%"]), Reader::command_line()), expected);
         assert_eq!(limits(text("100,20%"), Reader::written()), None);
     }
 
