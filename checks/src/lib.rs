@@ -15,6 +15,8 @@ mod resolve;
 pub mod secure;
 
 mod http;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod ping;
 mod smtp;
 mod ssh;
@@ -40,8 +42,18 @@ pub use resolve::{IpFamily, Resolver};
 
 /// All kinds that run inside vigia, in the order of the reference page. `plugin`, `command` and `passive` are the
 /// daemon's own.
-pub const KINDS: &[&Kind] =
-    &[&tcp::KIND, &udp::KIND, &http::HTTP, &http::HTTPS, &ssh::KIND, &ping::KIND, &tls::KIND, &smtp::KIND];
+pub const KINDS: &[&Kind] = &[
+    &tcp::KIND,
+    &udp::KIND,
+    &http::HTTP,
+    &http::HTTPS,
+    &ssh::KIND,
+    #[cfg(feature = "mysql")]
+    &mysql::KIND,
+    &ping::KIND,
+    &tls::KIND,
+    &smtp::KIND,
+];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.
 pub const LEFT_OUT: &[(&str, &str)] = &[

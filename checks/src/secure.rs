@@ -280,6 +280,14 @@ impl Connection {
     pub fn verdict(&self, tls: &Tls) -> Option<Verdict> {
         self.session.as_ref().map(|session| session.judge(tls))
     }
+
+    /// Why no secret may be sent here: the other side is not who it should be. A certificate that will expire soon
+    /// is no reason.
+    pub fn distrust(&self, tls: &Tls) -> Option<Failure> {
+        let session =
+            self.session.as_ref().filter(|session| tls.verify && !session.chain.faults.is_empty())?;
+        Some(Failure::new(Trouble::Tls, session.judge(tls).text))
+    }
 }
 
 fn prepare(

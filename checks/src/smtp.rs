@@ -1,7 +1,6 @@
 //! `smtp`: greeting, EHLO, where wanted TLS, a login and further commands, and a QUIT (RFC 5321). Nothing is ever
 //! sent as mail.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -333,6 +332,9 @@ impl Smtp {
             offers = self.introduce(call, connection).await?;
         }
         if let Some((user, password)) = &self.login {
+            if let Some(distrust) = connection.distrust(&self.tls) {
+                return Err(distrust.into());
+            }
             let password = call.reveal(password).map_err(End::Ours)?;
             self.log_in(call, connection, &offers, user, &password).await?;
         }
