@@ -73,6 +73,7 @@ impl Engine {
         let past = Memory {
             hosts: restored.hosts.into_iter().map(|(key, status)| (key.host, status)).collect(),
             services: restored.services.into_iter().collect(),
+            now,
         };
         let carried = carry(past, &inventory);
         let mut events = Vec::new();
@@ -128,6 +129,7 @@ impl Engine {
             self.rename_records(&from, &to);
             tell(events, now, What::ObjectRenamed { from, to });
         }
+        self.forget_unmonitored();
         self.fix_alarms(now, events);
         self.reindex();
         for subject in carried.gone {
@@ -146,7 +148,8 @@ impl Engine {
                 && !self.world.glance(*object).has_been_checked
         });
         for object in unknown.collect::<Vec<_>>() {
-            self.assume_up(object, now);
+            let slot = Slot { due: Some(now), is_off_phase: true, ..Slot::default() };
+            self.assume_up(object, slot, now);
         }
     }
 
@@ -211,6 +214,25 @@ impl Engine {
         };
         if let Some(at) = acknowledgement.as_ref().and_then(|ack| ack.expires) {
             self.timers.set(at, Timer::AcknowledgementExpiry(object));
+        }
+    }
+
+    /// `monitor: off`: nobody looks any more, so nothing is known any more. Switches stay.
+    fn forget_unmonitored(&mut self) {
+        fn forget<M: Member>(world: &mut World, id: M) {
+            let inventory = Arc::clone(&world.inventory);
+            let definition = Definition::of(&inventory, id.object());
+            if !definition.is_monitored && id.status(world).has_been_checked {
+                let status = id.status_mut(world);
+                let fresh = take_up::<M::State>(None, &definition).0;
+                *status = Status { switches: status.switches, last_problem: status.problem, ..fresh };
+            }
+        }
+        for object in self.every_object() {
+            match object {
+                Checkable::Host(id) => forget(&mut self.world, id),
+                Checkable::Service(id) => forget(&mut self.world, id),
+            }
         }
     }
 
@@ -398,16 +420,17 @@ fn take_up<S: Condition>(kept: Option<Kept<Status<S>>>, definition: &Definition<
 struct Memory {
     hosts: HashMap<Name, HostStatus, RandomState>,
     services: HashMap<ObjectKey, ServiceStatus, RandomState>,
+    now: Timestamp,
 }
 
 impl Past for Memory {
     fn host(&mut self, name: &Name) -> Option<Kept<HostStatus>> {
-        self.hosts.remove(name).map(kept_on_disk)
+        self.hosts.remove(name).map(|status| kept_on_disk(status, self.now))
     }
 
     fn service(&mut self, host: &Name, name: &Name) -> Option<Kept<ServiceStatus>> {
         let key = ObjectKey { host: host.clone(), service: Some(name.clone()) };
-        self.services.remove(&key).map(kept_on_disk)
+        self.services.remove(&key).map(|status| kept_on_disk(status, self.now))
     }
 
     fn rest(self) -> Vec<ObjectKey> {
@@ -418,8 +441,9 @@ impl Past for Memory {
     }
 }
 
-fn kept_on_disk<S>(status: Status<S>) -> Kept<Status<S>> {
-    let slot = Slot { due: status.next_check, ..Slot::default() };
+/// What was missed meanwhile is planned anew.
+fn kept_on_disk<S>(status: Status<S>, now: Timestamp) -> Kept<Status<S>> {
+    let slot = Slot { due: status.next_check.filter(|due| *due > now), ..Slot::default() };
     Kept { status, slot, before: None }
 }
 

@@ -32,7 +32,7 @@ impl Engine {
             let (object, slot) = self.agenda.pop(now)?;
             match self.hindrance(object, &slot, now) {
                 None if Definition::of(&self.world.inventory, object).is_assumed_up() => {
-                    self.assume_up(object, now);
+                    self.assume_up(object, slot, now);
                 }
                 None => return Some(self.start(object, slot)),
                 Some(Hindrance::Off) => self.show_plan(object),
@@ -93,8 +93,10 @@ impl Engine {
     }
 
     /// `check: off`: the check that asks nobody. What it leads to is told with the next step.
-    pub(super) fn assume_up(&mut self, object: Checkable, now: Timestamp) {
+    pub(super) fn assume_up(&mut self, object: Checkable, slot: Slot, now: Timestamp) {
         let Checkable::Host(id) = object else { return };
+        *self.agenda.slot_mut(object) =
+            Slot { running: slot.due, ran_off_phase: slot.is_off_phase, ..Slot::default() };
         let result = CheckResult {
             key: self.world.inventory.key(object),
             place: None,
@@ -312,13 +314,12 @@ impl Engine {
     }
 
     /// Plans every object that has nothing planned: those never checked, and those whose time passed while
-    /// nobody was here. Spread by name over their interval, or over less when they are few.
+    /// nobody was here. What is merely late at a reload keeps its place. Spread by name over their interval, or over less when they are few.
     pub(super) fn plan_all(&mut self, now: Timestamp) {
         let inventory = Arc::clone(&self.world.inventory);
         let hosts = inventory.host_ids().map(Checkable::Host);
         let services = inventory.service_ids().map(Checkable::Service);
-        let open: Vec<Checkable> =
-            hosts.chain(services).filter(|object| self.wants_plan(*object, now)).collect();
+        let open: Vec<Checkable> = hosts.chain(services).filter(|object| self.wants_plan(*object)).collect();
         let enough = APART.saturating_mul(u32::try_from(open.len()).unwrap_or(u32::MAX)).max(APART * 50);
         for object in open {
             let definition = Definition::of(&inventory, object);
@@ -336,11 +337,11 @@ impl Engine {
         now.after(phase(hash_of(&self.world.inventory, object), span))
     }
 
-    /// Nothing planned that is still to come, though something should be.
-    fn wants_plan(&self, object: Checkable, now: Timestamp) -> bool {
+    /// Nothing planned, though something should be.
+    fn wants_plan(&self, object: Checkable) -> bool {
         let slot = self.agenda.slot(object);
         let interval = Definition::of(&self.world.inventory, object).policy.check_interval;
-        let is_open = slot.running.is_none() && slot.due.is_none_or(|due| due < now);
+        let is_open = slot.running.is_none() && slot.due.is_none();
         let is_soft = !self.world.glance(object).is_hard;
         is_open && self.may_be_checked(object) && (!interval.is_zero() || is_soft)
     }

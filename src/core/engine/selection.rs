@@ -46,3 +46,50 @@ fn is_in(host: &Host, holds: impl Fn(IpAddr) -> bool) -> bool {
     let aliases = host.aliases.iter();
     std::iter::once(&host.address).chain(aliases).filter_map(|text| text.parse().ok()).any(holds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::fixture::{host, inventory, service};
+    use crate::model::asset::Network;
+    use crate::model::id::ObjectKey;
+    use crate::model::service::Service;
+
+    #[test]
+    fn a_selection_finds_hosts_services_groups_tags_and_networks() {
+        let web = Host {
+            address: "192.0.2.7".into(),
+            hostgroups: vec!["linux".into()],
+            tags: vec![("env".into(), "prod".into())],
+            ..host("web1")
+        };
+        let sql = Service { servicegroups: vec!["databases".into()], ..service("MYSQL") };
+        let mut made = inventory(
+            vec![(web, vec![service("HTTP")], vec![]), (host("db1"), vec![sql], vec![])],
+            Vec::new(),
+        );
+        made.networks.push(Network {
+            name: "office".into(),
+            alias: "".into(),
+            cidr: vec!["192.0.2.0/24".parse().unwrap()],
+            monitor: None,
+            asset_value: 2,
+        });
+        let hits = |texts: &[&str]| {
+            let selection = Selection::parse(texts.iter().copied(), false).unwrap();
+            let all = ["db1", "db1/MYSQL", "web1", "web1/HTTP"];
+            let is_hit = |key: &&str| selects(&made, &selection, made.find(&ObjectKey::parse(key)).unwrap());
+            all.into_iter().filter(is_hit).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(hits(&[]), "db1 db1/MYSQL web1 web1/HTTP");
+        assert_eq!(hits(&["web*"]), "web1 web1/HTTP");
+        assert_eq!(hits(&["web*/*"]), "web1/HTTP");
+        assert_eq!(hits(&["*/MYSQL"]), "db1/MYSQL");
+        assert_eq!(hits(&["!db1"]), "web1 web1/HTTP");
+        for text in ["group:linux", "tag:env=pr*", "tag:env", "net:office", "net:192.0.2.0/28"] {
+            assert_eq!(hits(&[text]), "web1 web1/HTTP", "{text}");
+        }
+        assert_eq!(hits(&["servicegroup:databases"]), "db1/MYSQL");
+        assert_eq!(hits(&["net:nowhere", "group:none", "tag:env=test"]), "");
+    }
+}

@@ -522,3 +522,46 @@ fn switching_checks_off_and_on_again_plans_them_anew() {
     story.orders(3, switch(true)).unwrap();
     assert!(next(&story).is_some());
 }
+
+#[test]
+fn a_host_that_is_no_longer_monitored_is_forgotten_and_its_alarm_closes() {
+    let mut story = Story::new(web());
+    story.sees(0, "web", 2).told();
+    let mut quiet = web();
+    quiet.hosts[0].is_monitored = false;
+    story.step(Input::Reload(Arc::new(quiet))).unwrap();
+    assert_snapshot!(story.told(), @r"
+    0: alarm 1 closed after 1
+    0: Reloaded { hosts: 1, services: 1, added: 0, changed: 0, removed: 0 }
+    ");
+    assert_eq!(story.engine.next_check(), None);
+    assert_eq!(story.engine.world().totals, crate::engine::world::Totals::default());
+    let heard = story.result("web/http", 0, Source::Passive);
+    assert!(matches!(story.step(Input::Result(heard)), Err(Refusal::NotMonitored(_))));
+}
+
+#[test]
+fn a_reload_postpones_no_check_that_is_a_little_late() {
+    let mut story = Story::new(many(100, 300));
+    let due = story.engine.next_check().unwrap();
+    story.now = due.after(Duration::from_secs(1));
+    story.step(Input::Reload(Arc::new(many(100, 300)))).unwrap();
+    assert_eq!(story.engine.next_check(), Some(due));
+}
+
+#[test]
+fn hosts_that_nobody_checks_count_as_up_from_the_start_and_stay_spread() {
+    let assumed = |at: usize| {
+        let host = Host { check: fixture::check(CheckMethod::AssumedUp), ..host(&format!("h{at:03}")) };
+        (host, vec![], vec![])
+    };
+    let mut story = Story::new(inventory((0..200).map(assumed).collect(), vec![]));
+    assert_eq!(story.engine.world().totals.hosts, [200, 0, 0]);
+    let next: std::collections::BTreeSet<_> =
+        story.engine.world().hosts.iter().map(|status| status.next_check.map(second)).collect();
+    assert!(next.len() > 100, "{next:?}");
+    story.now = Timestamp::from_second(START + 600);
+    assert!(story.engine.take_due(story.now).is_none());
+    story.step(Input::Tick).unwrap();
+    assert_snapshot!(story.told(), @"");
+}
