@@ -3,10 +3,18 @@
 pub mod decode;
 pub mod effective;
 pub mod files;
+pub mod insertion;
 pub mod keys;
 pub mod later;
+pub mod load;
+pub mod merge;
 pub mod place;
 pub mod problem;
+pub mod resolve;
 pub mod secret;
 pub mod settings;
 pub mod tree;
+pub mod written;
+
+pub use files::{LoadError, Request};
+pub use load::{Loaded, Quarantined, load};

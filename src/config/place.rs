@@ -22,6 +22,11 @@ impl Place {
         Self { file, line: 0, column: 0, len: 0 }
     }
 
+    /// Of what nobody wrote: a built-in default.
+    pub fn nowhere() -> Self {
+        Self::whole(FileId(u32::MAX))
+    }
+
     /// The `len` characters that begin `skip` characters into this place, for pointing inside a text.
     pub fn inside(self, skip: usize, len: usize) -> Self {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
