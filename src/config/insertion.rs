@@ -1,11 +1,11 @@
 //! `${…}`: values of the object put into its texts. Never environment, never a shell. (`config.md` 2, rule 8)
 
 /// What a text may ask for at load.
-pub const OF_OBJECTS: &[&str] = &["host.name", "host.address", "host.alias", "host.index", "service.name", "tags.KEY"];
+pub const OF_OBJECTS: &[&str] =
+    &["host.name", "host.address", "host.alias", "host.index", "service.name", "tags.KEY"];
 
 /// What rules, handlers and messages may ask for besides, when they run.
-pub const AT_RUN: &[&str] =
-    &["host.state", "service.state", "service.output", "alarm.id", "ticket.id"];
+pub const AT_RUN: &[&str] = &["host.state", "service.state", "service.output", "alarm.id", "ticket.id"];
 
 /// Is there anything to put in, or a `$${` to undo?
 pub fn is_in(text: &str) -> bool {
@@ -42,7 +42,10 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 /// Puts values in; the name that has none, with its place in the text.
-pub fn fill<'a>(text: &'a str, mut value: impl FnMut(&str) -> Option<String>) -> Result<String, (&'a str, usize)> {
+pub fn fill<'a>(
+    text: &'a str,
+    mut value: impl FnMut(&str) -> Option<String>,
+) -> Result<String, (&'a str, usize)> {
     let mut filled = String::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {

@@ -6,12 +6,13 @@ use vigia_core::model::inventory::Inventory;
 
 use super::decode::Decoder;
 use super::files::{Document, Files, Listed, LoadError, Parsed, Request};
+use super::later;
 use super::place::Sources;
 use super::problem::{self, Problem, Reported, did_you_mean};
 use super::resolve::{self, Context};
 use super::secret;
 use super::settings::{self, MacroValue, Settings};
-use super::written::{SECTIONS, Section, Written};
+use super::written::{SECTIONS, Written};
 
 /// What a configuration comes to.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct Loaded {
     pub problems: Vec<Reported>,
     pub quarantine: Vec<Quarantined>,
     /// What is written and not acted on by this version, one line each.
-    pub notices: Vec<String>,
+    pub notices: Vec<&'static str>,
     pub files: Vec<Listed>,
 }
 
@@ -69,10 +70,17 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let written = read_objects(&parsed.documents, &mut decoder);
     let context = context(settings.as_ref(), &mut decoder);
     let resolved = resolve::resolve(&written, &Written::default(), &context, &mut decoder);
-    let notices = notices(&written);
+    let notices = later::not_yet(&parsed.documents);
     let problems = problem::report(decoder.into_problems(), &files.sources);
     let quarantine = shown(resolved.quarantine, &files.sources, &problems);
-    Ok(Loaded { inventory: resolved.inventory, settings, problems, quarantine, notices, files: files.listed.clone() })
+    Ok(Loaded {
+        inventory: resolved.inventory,
+        settings,
+        problems,
+        quarantine,
+        notices,
+        files: files.listed.clone(),
+    })
 }
 
 fn read_settings(request: &Request, documents: &[Document<'_>], decoder: &mut Decoder) -> Option<Settings> {
@@ -132,21 +140,6 @@ fn context(settings: Option<&Settings>, decoder: &mut Decoder) -> Context {
         user_macros,
         in_charge: settings.tickets.in_charge.as_deref().map(Into::into),
     }
-}
-
-/// What this version reads, checks and shows, and does not act on yet.
-fn notices(written: &Written<'_>) -> Vec<String> {
-    let mut notices = vec!["notifications are not sent yet: nobody is told of problems but by this page".to_owned()];
-    let later = [
-        (Section::Escalations, "escalations are read and not acted on yet"),
-        (Section::Discovery, "discovery jobs are read and do not run yet"),
-    ];
-    for (section, text) in later {
-        if !written.of(section).is_empty() {
-            notices.push(text.to_owned());
-        }
-    }
-    notices
 }
 
 /// With the first mistake of each object as the reason.

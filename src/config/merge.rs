@@ -80,9 +80,16 @@ impl Via<'_> {
 /// What is known of one key.
 #[derive(Clone, Debug)]
 enum Slot<'w, 't> {
-    Said { entry: &'w Entry<'t>, via: Via<'w> },
+    Said {
+        entry: &'w Entry<'t>,
+        via: Via<'w>,
+    },
     /// Put together from several.
-    Made { value: Rc<Value<'t>>, at: Place, via: Via<'w> },
+    Made {
+        value: Rc<Value<'t>>,
+        at: Place,
+        via: Via<'w>,
+    },
     /// `null`: as if nobody had said anything, not even of the host.
     Cancelled,
     /// `key+` and `key-` alone: they change what will be inherited.
@@ -111,7 +118,12 @@ impl<'w, 't> Slots<'w, 't> {
     }
 
     /// Lets one map speak.
-    pub fn apply(&mut self, entries: impl Iterator<Item = &'w Entry<'t>>, via: Via<'w>, decoder: &mut Decoder) {
+    pub fn apply(
+        &mut self,
+        entries: impl Iterator<Item = &'w Entry<'t>>,
+        via: Via<'w>,
+        decoder: &mut Decoder,
+    ) {
         for entry in entries {
             match self.0.iter_mut().find(|(key, _)| *key == entry.key) {
                 Some((_, slot)) => slot.apply(entry, via, decoder),
@@ -248,7 +260,8 @@ fn changed<'t>(list: &Value<'t>, entry: &Entry<'t>, via: Via<'_>, decoder: &mut 
         (Value::Dependencies(list), Value::Dependencies(less)) => {
             let known: Vec<Item<'_>> = list.iter().map(|one| one.on).collect();
             check_removed(&known, less.iter().map(|one| one.on), via, decoder);
-            let is_kept = |one: &&super::written::fields::Dependency<'_>| !less.iter().any(|gone| gone.on == one.on);
+            let is_kept =
+                |one: &&super::written::fields::Dependency<'_>| !less.iter().any(|gone| gone.on == one.on);
             Value::Dependencies(list.iter().filter(is_kept).cloned().collect())
         }
         (Value::List(list), Value::List(items)) if entry.how == How::Add => {
@@ -271,7 +284,8 @@ fn check_removed<'t>(
     decoder: &mut Decoder,
 ) {
     for item in removed.filter(|item| !known.contains(item)) {
-        let problem = Problem::error(item.at, format!("`{}` is not inherited, so it cannot be removed", item.text));
+        let problem =
+            Problem::error(item.at, format!("`{}` is not inherited, so it cannot be removed", item.text));
         let names: Vec<&str> = known.iter().map(|item| item.text).collect();
         let hint = if names.is_empty() {
             "nothing is inherited here".to_owned()
@@ -358,8 +372,12 @@ impl<'w, 't> Merged<'w, 't> {
     pub fn apply(&mut self, body: &'w Body<'t>, via: Via<'w>, decoder: &mut Decoder) {
         let before = decoder.errors();
         for (slots, wanted) in [(&mut self.alone, false), (&mut self.shared, true)] {
-            let mut entries =
-                body.fields.entries.iter().filter(|entry| is_shared(usize::from(entry.key)) == wanted).peekable();
+            let mut entries = body
+                .fields
+                .entries
+                .iter()
+                .filter(|entry| is_shared(usize::from(entry.key)) == wanted)
+                .peekable();
             if entries.peek().is_some() {
                 Rc::make_mut(slots).apply(entries, via, decoder);
             }
@@ -373,11 +391,13 @@ impl<'w, 't> Merged<'w, 't> {
         }
         let services = Rc::make_mut(&mut self.services);
         for (name, written) in &body.services {
+            let is_new = !services.contains_key(name.text);
             let (_, service) = services
                 .entry(name.text)
                 .or_insert_with(|| (*name, Rc::new(MergedService::new(written.at, via))));
-            if written.is_off && via == Via::Host && service.check.is_empty() && service.slots.is_empty() {
-                let problem = format!("service `{}` is not inherited, so there is nothing to drop", name.text);
+            if written.is_off && via == Via::Host && is_new {
+                let problem =
+                    format!("service `{}` is not inherited, so there is nothing to drop", name.text);
                 decoder.push(Problem::warning(name.at, problem));
             }
             Rc::make_mut(service).apply(written, via, decoder);
@@ -429,8 +449,11 @@ impl<'w, 't> Disagreement<'w, 't> {
             }
         }
         for one in &all {
-            if let Some((other, what)) = self.said.iter().find_map(|other| Some((other, one.contradicts(other)?))) {
-                let message = format!("host groups `{}` and `{}` disagree about {what}", other.group, one.group);
+            if let Some((other, what)) =
+                self.said.iter().find_map(|other| Some((other, one.contradicts(other)?)))
+            {
+                let message =
+                    format!("host groups `{}` and `{}` disagree about {what}", other.group, one.group);
                 decoder.push(
                     Problem::error(one.at, message)
                         .also(other.at, format!("what `{}` says", other.group))

@@ -83,7 +83,8 @@ pub fn resolve<'t>(
     context: &Context,
     decoder: &mut Decoder,
 ) -> Resolved {
-    let inventory = Inventory { in_charge: context.in_charge.clone(), ..Inventory::default() };
+    let mut inventory = Inventory::default();
+    inventory.in_charge.clone_from(&context.in_charge);
     let mut work = Work { written, kept, decoder, quarantine: Vec::new(), inventory };
     let periods = work.periods();
     let (commands, mut checks) = work.commands(context);
@@ -130,7 +131,13 @@ impl<'w, 't> Work<'w, 't, '_> {
     }
 
     fn put_away(&mut self, kind: &'static str, name: &str, at: Place, is_last_good: bool, why: &str) {
-        self.quarantine.push(Quarantined { kind, name: name.to_owned(), at, is_last_good, why: why.to_owned() });
+        self.quarantine.push(Quarantined {
+            kind,
+            name: name.to_owned(),
+            at,
+            is_last_good,
+            why: why.to_owned(),
+        });
     }
 
     /// Names of a section that are not loaded.
@@ -218,7 +225,8 @@ impl<'w, 't> Work<'w, 't, '_> {
 
     fn people(&mut self, periods: &Names<'t, PeriodId>, commands: &Names<'t, ()>) -> People<'t> {
         let mut people = People::default();
-        let contacts = self.each(Section::Contacts, |object, decoder| objects::contact(object, periods, commands, decoder));
+        let contacts = self
+            .each(Section::Contacts, |object, decoder| objects::contact(object, periods, commands, decoder));
         for (object, contact) in contacts {
             let known = match contact {
                 Some(contact) => {
@@ -237,7 +245,8 @@ impl<'w, 't> Work<'w, 't, '_> {
                 let hint = "contacts and contact groups share their names: rename one of them";
                 self.decoder.push(Problem::error(object.name.at, message).hint(hint));
             }
-            let known = if object.has_error { Known::Quarantined } else { Known::Good(object.name.text.into()) };
+            let known =
+                if object.has_error { Known::Quarantined } else { Known::Good(object.name.text.into()) };
             people.groups.insert(object.name.text, known);
         }
         self.contact_groups(&people);
@@ -388,7 +397,10 @@ impl<'w, 't> Work<'w, 't, '_> {
     }
 }
 
-fn body_of<'w, 't>(written: &'w Written<'t>, host: &WrittenHost) -> Option<&'w super::written::checkable::Body<'t>> {
+fn body_of<'w, 't>(
+    written: &'w Written<'t>,
+    host: &WrittenHost,
+) -> Option<&'w super::written::checkable::Body<'t>> {
     usize::try_from(host.body).ok().and_then(|index| written.bodies.get(index))
 }
 
@@ -398,8 +410,10 @@ struct ByHand<'w>(HashSet<&'w str>);
 
 impl<'w> ByHand<'w> {
     fn of<'b>(body: &'b super::written::checkable::Body<'_>) -> impl Iterator<Item = &'b str> {
-        let aliases = body.fields.entry("aliases").and_then(|entry| entry.value.as_list()).unwrap_or_default();
-        let identity = body.fields.fields("identity").map(|fields| fields.entries.as_slice()).unwrap_or_default();
+        let aliases =
+            body.fields.entry("aliases").and_then(|entry| entry.value.as_list()).unwrap_or_default();
+        let identity =
+            body.fields.fields("identity").map(|fields| fields.entries.as_slice()).unwrap_or_default();
         let address = body.fields.entry("address").and_then(|entry| entry.value.as_text());
         address
             .into_iter()

@@ -15,7 +15,7 @@ use vigia_core::model::grammar::check_name;
 use vigia_core::model::range::RangedName;
 
 use self::checkable::{Body, Whose};
-use self::fields::{Entry, Fields, Item, Value};
+use self::fields::{Allowed, Entry, Fields, Item, Value};
 use self::read::malformed;
 use super::decode::{Decoder, How, switch};
 use super::files::Author;
@@ -23,6 +23,8 @@ use super::keys::{Key, Scope};
 use super::place::Place;
 use super::problem::Problem;
 use super::tree::{Entry as TreeEntry, Map, Node, Value as Tree};
+
+const EVERYWHERE: Allowed = Allowed { scope: Scope::ALL, except: &[] };
 
 /// A kind of object with a name of its own, as the word over its section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,15 +187,15 @@ impl<'t> Written<'t> {
         }
         let Some(map) = entry.value.map() else {
             if !entry.value.is_cancelled() {
-                let names = matches!(entry.value.value, Tree::List(_)).then(|| {
-                    format!("`{key}` is a map by name: `{key}: {{NAME: {{…}}}}`")
-                });
+                let names = matches!(entry.value.value, Tree::List(_))
+                    .then(|| format!("`{key}` is a map by name: `{key}: {{NAME: {{…}}}}`"));
                 if let Tree::Broken = entry.value.value {
                     decoder.count_reported();
                 } else {
                     let what = entry.value.what();
                     decoder.push(
-                        Problem::error(entry.value.at, format!("`{key}` wants a map, not {what}")).maybe_hint(names),
+                        Problem::error(entry.value.at, format!("`{key}` wants a map, not {what}"))
+                            .maybe_hint(names),
                     );
                 }
             }
@@ -230,8 +232,11 @@ impl<'t> Written<'t> {
         let name = Item { text: &entry.key.text, at: entry.key.at };
         if entry.value.is_nothing() {
             decoder.push(
-                Problem::warning(name.at, format!("nothing stands after `{}:`, so it counts as not written", name.text))
-                    .hint(format!("`{}: {{}}` if it is meant as it stands", name.text)),
+                Problem::warning(
+                    name.at,
+                    format!("nothing stands after `{}:`, so it counts as not written", name.text),
+                )
+                .hint(format!("`{}: {{}}` if it is meant as it stands", name.text)),
             );
             return;
         }
@@ -368,7 +373,9 @@ impl<'t> Written<'t> {
     pub fn warn_of_case(&self, decoder: &mut Decoder) {
         let hosts = self.hosts.iter().map(|host| (&*host.name, host.at));
         warn_of_case(Section::Hosts, hosts, decoder);
-        for (section, bodies) in [(Section::Templates, &self.templates), (Section::HostGroups, &self.hostgroups)] {
+        for (section, bodies) in
+            [(Section::Templates, &self.templates), (Section::HostGroups, &self.hostgroups)]
+        {
             warn_of_case(section, bodies.iter().map(|one| (one.name.text, one.name.at)), decoder);
         }
         for (section, ..) in SECTIONS {
@@ -436,7 +443,7 @@ fn read_body<'t>(
         }
         Some(map) => {
             if is_group {
-                written.fields = Fields::read_with(map, node.at, table, Scope::ALL, |_| true, decoder);
+                written.fields = Fields::read_with(map, node.at, table, EVERYWHERE, |_| true, decoder);
             }
             let scope = if is_group { Scope::SHARED } else { Scope::TEMPLATE };
             written.body = Body::read(map, node.at, Whose { scope, name: &label, own: table }, decoder);
@@ -483,7 +490,7 @@ fn read_object<'t>(
                 days.push((Item { text: &entry.key.text, at: entry.key.at }, &entry.value));
                 true
             };
-            object.fields = Fields::read_with(map, node.at, table, Scope::ALL, take, decoder);
+            object.fields = Fields::read_with(map, node.at, table, EVERYWHERE, take, decoder);
         }
         Tree::Map(map) => object.fields = Fields::read(map, node.at, table, decoder),
         Tree::Null(_) if node.is_cancelled() => object.is_off = true,

@@ -49,11 +49,30 @@ fn summary(loaded: &Loaded) -> String {
     let inventory = &loaded.inventory;
     for host in &inventory.hosts {
         let policy = &host.policy;
-        writeln!(text, "{} {} {} {:?}/{:?}/{}", host.name, host.address, host.check.kind, policy.check_interval, policy.retry_interval, policy.max_check_attempts).unwrap();
+        writeln!(
+            text,
+            "{} {} {} {:?}/{:?}/{}",
+            host.name,
+            host.address,
+            host.check.kind,
+            policy.check_interval,
+            policy.retry_interval,
+            policy.max_check_attempts
+        )
+        .unwrap();
         for id in &host.services {
             let service = inventory.service(*id);
             let policy = &service.policy;
-            writeln!(text, "  {} {} {:?}/{:?}/{}", service.name, service.check.kind, policy.check_interval, policy.retry_interval, policy.max_check_attempts).unwrap();
+            writeln!(
+                text,
+                "  {} {} {:?}/{:?}/{}",
+                service.name,
+                service.check.kind,
+                policy.check_interval,
+                policy.retry_interval,
+                policy.max_check_attempts
+            )
+            .unwrap();
         }
     }
     text
@@ -65,7 +84,7 @@ fn the_first_file_of_a_newcomer_is_complete() {
 hosts:
   gw: 192.0.2.1                                  # a scalar is the address
   web1: {address: web1.example.test, services: [ssh, https]}
-  db1:  {address: 192.0.2.30, services: [ssh, "tcp:5432", mysql]}
+  db1:  {address: 192.0.2.30, services: [ssh, "tcp:5432"]}
 contacts:
   ana: ana@example.test
 "#);
@@ -114,9 +133,7 @@ hosts:
     aliases: [192.0.2.31, db-vip.example.test]
     was: mysql-old
     services:
-      MYSQL:
-        mysql: {user: vigia, password: {file: /etc/vigia/secrets/mysql}, replication: {warn: 30s, crit: 5m}}
-        depends_on: [web1/HTTP]
+      SQL: {tcp: 5432, depends_on: [web1/HTTP]}
       backup-age: {passive: {freshness: 26h}}
       legacy: {command: "check_foo!20%!10%"}
 "#);

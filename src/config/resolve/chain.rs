@@ -95,7 +95,9 @@ impl<'w, 't> Chains<'w, 't> {
             let Some(group) = self.groups.get(name) else { continue };
             decoder.reading(format!("hostgroup {name}"));
             let mut inner = Vec::new();
-            for (selector, item) in group.fields.selected("members").map_or(&[][..], |selected| &selected.items) {
+            for (selector, item) in
+                group.fields.selected("members").map_or(&[][..], |selected| &selected.items)
+            {
                 match &selector.target {
                     Target::Group(other) => match self.groups.get_key_value(&**other) {
                         Some((other, _)) => inner.push(Item { text: other, at: item.at }),
@@ -109,8 +111,11 @@ impl<'w, 't> Chains<'w, 't> {
                         decoder.push(missing(wanted, "network", self.networks.keys().map(|name| &**name)));
                     }
                     Target::Services { .. } | Target::ServiceGroup(_) => decoder.push(
-                        Problem::error(item.at, format!("`{}` selects services, and a host group has hosts", item.text))
-                            .hint("service groups have services as members"),
+                        Problem::error(
+                            item.at,
+                            format!("`{}` selects services, and a host group has hosts", item.text),
+                        )
+                        .hint("service groups have services as members"),
                     ),
                     Target::Tag { .. } | Target::Net(_) | Target::Hosts(_) => {}
                 }
@@ -124,7 +129,12 @@ impl<'w, 't> Chains<'w, 't> {
     }
 
     /// Templates and groups of a host.
-    pub(super) fn settle(&mut self, host: &WrittenHost, body: &'w Body<'t>, decoder: &mut Decoder) -> Settled<'t> {
+    pub(super) fn settle(
+        &mut self,
+        host: &WrittenHost,
+        body: &'w Body<'t>,
+        decoder: &mut Decoder,
+    ) -> Settled<'t> {
         let mut has_error = false;
         let mut wanted = Vec::new();
         for item in said(body, "use") {
@@ -220,13 +230,19 @@ impl<'w, 't> Chains<'w, 't> {
         };
         let mut known = HashMap::new();
         let order = std::mem::take(&mut self.group_order);
-        let groups = order.iter().filter(|group| self.is_in(&candidate, group, &mut known)).copied().collect();
+        let groups =
+            order.iter().filter(|group| self.is_in(&candidate, group, &mut known)).copied().collect();
         self.group_order = order;
         groups
     }
 
     /// Named by the host, or found by the group's selectors.
-    fn is_in(&mut self, host: &Candidate<'_, 't>, group: &'t str, known: &mut HashMap<&'t str, bool>) -> bool {
+    fn is_in(
+        &mut self,
+        host: &Candidate<'_, 't>,
+        group: &'t str,
+        known: &mut HashMap<&'t str, bool>,
+    ) -> bool {
         if let Some(known) = known.get(group) {
             return *known;
         }
@@ -247,7 +263,12 @@ impl<'w, 't> Chains<'w, 't> {
         is_named || is_found
     }
 
-    fn is_hit(&mut self, host: &Candidate<'_, 't>, target: &Target, known: &mut HashMap<&'t str, bool>) -> bool {
+    fn is_hit(
+        &mut self,
+        host: &Candidate<'_, 't>,
+        target: &Target,
+        known: &mut HashMap<&'t str, bool>,
+    ) -> bool {
         match target {
             Target::Hosts(glob) => glob.matches(host.name),
             Target::Group(name) => {
@@ -255,7 +276,8 @@ impl<'w, 't> Chains<'w, 't> {
                 name.is_some_and(|name| self.is_in(host, name, known))
             }
             Target::Tag { key, value } => {
-                let text = host.tags.iter().find(|(known, _)| *known.text == **key).map(|(_, text)| text.text);
+                let text =
+                    host.tags.iter().find(|(known, _)| *known.text == **key).map(|(_, text)| text.text);
                 let text = text.filter(|text| *text != CANCELLED);
                 text.is_some_and(|text| value.as_ref().is_none_or(|glob| glob.matches(text)))
             }
@@ -307,7 +329,8 @@ impl<'w, 't> Chains<'w, 't> {
     /// Selectors of `members` that found nobody.
     pub(super) fn warn_of_idle_selectors(&self, decoder: &mut Decoder) {
         for name in &self.group_order {
-            let Some(selected) = self.groups.get(name).and_then(|group| group.fields.selected("members")) else {
+            let Some(selected) = self.groups.get(name).and_then(|group| group.fields.selected("members"))
+            else {
                 continue;
             };
             for (index, (selector, item)) in selected.items.iter().enumerate() {
@@ -315,7 +338,9 @@ impl<'w, 't> Chains<'w, 't> {
                     continue;
                 }
                 let hint = match &selector.target {
-                    Target::Hosts(glob) => did_you_mean(&glob.text, self.written.hosts.iter().map(|host| &*host.name)),
+                    Target::Hosts(glob) => {
+                        did_you_mean(&glob.text, self.written.hosts.iter().map(|host| &*host.name))
+                    }
                     Target::Group(_)
                     | Target::Tag { .. }
                     | Target::Net(_)
@@ -323,7 +348,8 @@ impl<'w, 't> Chains<'w, 't> {
                     | Target::Services { .. } => None,
                 };
                 let message = format!("`{}` selects no host", item.text);
-                let problem = Problem::warning(item.at, message).of(format!("{} {name}", Section::HostGroups.word()));
+                let problem =
+                    Problem::warning(item.at, message).of(format!("{} {name}", Section::HostGroups.word()));
                 decoder.push(problem.maybe_hint(hint));
             }
         }
@@ -349,5 +375,8 @@ pub(super) fn circle_problem(what: &str, circle: &[Item<'_>]) -> Problem {
     let names: Vec<&str> = last.into_iter().chain(circle).map(|item| item.text).collect();
     let at = circle.first().map_or(crate::config::place::Place::nowhere(), |item| item.at);
     let problem = Problem::error(at, format!("{what} in a circle: {}", names.join(" → ")));
-    circle.iter().skip(1).fold(problem, |problem, item| problem.also(item.at, format!("then `{}`", item.text)))
+    circle
+        .iter()
+        .skip(1)
+        .fold(problem, |problem, item| problem.also(item.at, format!("then `{}`", item.text)))
 }

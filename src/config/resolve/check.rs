@@ -32,7 +32,11 @@ const OF_PROGRAMS: Duration = Duration::from_secs(60);
 
 /// Options of `plugin`.
 pub const PLUGIN: &[Opt] = &[
-    Opt::new::<Texts>("argv", "the program and its arguments; the first word is a path or found in `plugin_path`").required(),
+    Opt::new::<Texts>(
+        "argv",
+        "the program and its arguments; the first word is a path or found in `plugin_path`",
+    )
+    .required(),
     Opt::new::<Pairs>("env", "environment variables"),
 ];
 
@@ -45,7 +49,8 @@ pub const COMMAND: &[Opt] = &[
 /// Options of `passive`.
 pub const PASSIVE: &[Opt] = &[
     Opt::new::<Duration>("freshness", "a result that stays away so long is noticed"),
-    Opt::new::<String>("stale", "the state when nothing came for so long: critical, warning, unknown or ok").default("critical"),
+    Opt::new::<String>("stale", "the state when nothing came for so long: critical, warning, unknown or ok")
+        .default("critical"),
 ];
 
 /// A map of texts.
@@ -78,14 +83,16 @@ impl OptionType for Arguments {
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         match &value.node {
             Node::Map(_) => Pairs::read(value, reader).map(Self::Named),
-            Node::Null | Node::Text(_) | Node::List(_) => Texts::read(value, reader).map(|texts| Self::List(texts.0)),
+            Node::Null | Node::Text(_) | Node::List(_) => {
+                Texts::read(value, reader).map(|texts| Self::List(texts.0))
+            }
         }
     }
 }
 
 /// A check, and what its kind says about freshness.
 #[derive(Clone, Debug)]
-pub struct Built {
+pub(super) struct Built {
     pub check: Arc<Check>,
     /// Equal for equal checks, in another load as well.
     pub print: u64,
@@ -94,7 +101,7 @@ pub struct Built {
 
 /// Makes checks, each once.
 #[derive(Debug)]
-pub struct Checks<'c, 't> {
+pub(super) struct Checks<'c, 't> {
     context: &'c Context,
     commands: HashMap<&'t str, &'c WrittenObject<'t>>,
     /// Commands that are not loaded.
@@ -126,7 +133,7 @@ impl<'w> Marks<'w> {
 }
 
 impl<'c, 't> Checks<'c, 't> {
-    pub fn new(context: &'c Context) -> Self {
+    pub(super) fn new(context: &'c Context) -> Self {
         Self {
             context,
             commands: HashMap::new(),
@@ -137,28 +144,25 @@ impl<'c, 't> Checks<'c, 't> {
         }
     }
 
-    pub fn add_command(&mut self, command: &'c WrittenObject<'t>) {
+    pub(super) fn add_command(&mut self, command: &'c WrittenObject<'t>) {
         self.commands.insert(command.name.text, command);
     }
 
     /// Commands that are written but not loaded.
-    pub fn quarantine(&mut self, names: HashSet<String>) {
+    pub(super) fn quarantine(&mut self, names: HashSet<String>) {
         self.quarantined = names;
     }
 
     /// The check of a host for which nobody wrote one.
-    pub fn usual_host_check(&mut self, timeout: Option<Duration>) -> Built {
+    pub(super) fn usual_host_check(&mut self, timeout: Option<Duration>) -> Built {
         let timeout = timeout.unwrap_or(USUAL);
-        let method = match vigia_checks::kind("ping").and_then(|kind| kind.decode(&Value::map(Vec::new(), Mark(0))).check) {
-            Some(check) => CheckMethod::BuiltIn(check),
-            None => CheckMethod::AssumedUp,
-        };
+        let method = CheckMethod::BuiltIn(vigia_checks::unwritten_host_check());
         let print = FixedState::with_seed(5).hash_one(timeout);
         Built { check: Arc::new(Check { kind: "ping", method, timeout }), print, freshness: None }
     }
 
     /// The check that the layers say.
-    pub fn build<'w>(
+    pub(super) fn build<'w>(
         &mut self,
         layers: &[(WrittenCheck<'t>, Via<'w>)],
         timeout: Option<Duration>,
@@ -190,7 +194,9 @@ impl<'c, 't> Checks<'c, 't> {
         }
         let mut built = self.decode(kind, &options, timeout, subject, &marks, decoder)?;
         built.print = match &built.check.method {
-            CheckMethod::Plugin(command) => FixedState::with_seed(4).hash_one((&text, format!("{command:?}"))),
+            CheckMethod::Plugin(command) => {
+                FixedState::with_seed(4).hash_one((&text, format!("{command:?}")))
+            }
             CheckMethod::BuiltIn(_) | CheckMethod::Passive { .. } | CheckMethod::AssumedUp => {
                 FixedState::with_seed(4).hash_one(&text)
             }
@@ -304,8 +310,10 @@ impl<'c, 't> Checks<'c, 't> {
         match found {
             Some(path) => *program = path.to_string_lossy().into_owned(),
             None => {
-                let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-                let problem = Problem::warning(at, format!("there is no plugin `{program}`")).of(subject.to_string());
+                let folders: Vec<String> =
+                    folders.iter().map(|folder| folder.display().to_string()).collect();
+                let problem =
+                    Problem::warning(at, format!("there is no plugin `{program}`")).of(subject.to_string());
                 decoder.push(problem.hint(if folders.is_empty() {
                     "`plugin_path` names no folder; write the whole path".to_owned()
                 } else {
@@ -331,7 +339,8 @@ impl<'c, 't> Checks<'c, 't> {
         };
         let Some(command) = self.commands.get(&*name).copied() else {
             if self.quarantined.contains(&*name) {
-                return decoder.refuse(via.mark(Problem::error(at, format!("command `{name}` is in quarantine"))));
+                return decoder
+                    .refuse(via.mark(Problem::error(at, format!("command `{name}` is in quarantine"))));
             }
             let item = Item { text: &name, at };
             return decoder.refuse(via.mark(missing(item, "command", self.commands.keys().copied())));
@@ -359,7 +368,8 @@ impl<'c, 't> Checks<'c, 't> {
             return Some(PluginCommand { argv, env, shell: false });
         }
         let line = fields.item("command_line")?;
-        let expanded = macros::expand_call(line.text, &args, &mut |reference| self.macro_value(reference, subject));
+        let expanded =
+            macros::expand_call(line.text, &args, &mut |reference| self.macro_value(reference, subject));
         if let Some(unknown) = expanded.unknown.first() {
             let message = format!("there is no macro `${unknown}$`");
             decoder.push(
@@ -371,7 +381,8 @@ impl<'c, 't> Checks<'c, 't> {
         if fields.switch("shell") {
             if expanded.template.as_text().is_none() {
                 let problem = Problem::error(line.at, "a shell may not see values that come from outside");
-                return decoder.refuse(problem.hint("without `shell: on` they reach the program as arguments"));
+                return decoder
+                    .refuse(problem.hint("without `shell: on` they reach the program as arguments"));
             }
             let line = expanded.template.fill(|_| String::new());
             return Some(PluginCommand { argv: vec![line], env, shell: true });
@@ -486,7 +497,8 @@ fn value<'w>(
             for entry in map {
                 if entry.value.is_nothing() {
                     // `{warn: 100ms,20%}` is two keys: let the reader say that the second is none.
-                    let is_known = entry.key.text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                    let is_known =
+                        entry.key.text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
                     if is_known {
                         decoder.warn_of_nothing(entry.key.at, &entry.key.text);
                         continue;
@@ -509,7 +521,13 @@ fn value<'w>(
 }
 
 /// A text with the object's values in it.
-pub fn filled(text: &str, at: Place, via: Via<'_>, subject: &Subject<'_>, decoder: &mut Decoder) -> String {
+pub(super) fn filled(
+    text: &str,
+    at: Place,
+    via: Via<'_>,
+    subject: &Subject<'_>,
+    decoder: &mut Decoder,
+) -> String {
     if !insertion::is_in(text) {
         return text.to_owned();
     }
@@ -528,7 +546,9 @@ fn no_value(name: &str, at: Place, subject: &Subject<'_>) -> Problem {
     let hint = match name.strip_prefix("tags.") {
         Some(key) => did_you_mean(key, subject.tag_names())
             .or_else(|| Some(format!("{} has no tag `{key}`", subject.host))),
-        None if name == "host.index" => Some("only hosts of a range, as `web[1-4]`, have an index".to_owned()),
+        None if name == "host.index" => {
+            Some("only hosts of a range, as `web[1-4]`, have an index".to_owned())
+        }
         None => did_you_mean(name, insertion::OF_OBJECTS.iter().copied()),
     };
     problem.maybe_hint(hint.or_else(|| Some("`$${` stands for a literal `${`".to_owned())))
@@ -574,7 +594,9 @@ fn removed(list: Vec<Value>, less: &[Value], marks: &Marks<'_>, decoder: &mut De
     for gone in less.iter().filter(|gone| !list.iter().any(|one| is_same(one, gone))) {
         let (at, via) = marks.place(gone.mark);
         let text = gone.as_text().unwrap_or("this");
-        decoder.push(via.mark(Problem::error(at, format!("`{text}` is not inherited, so it cannot be removed"))));
+        decoder.push(
+            via.mark(Problem::error(at, format!("`{text}` is not inherited, so it cannot be removed"))),
+        );
     }
     list.into_iter().filter(|one| !less.iter().any(|gone| is_same(one, gone))).collect()
 }

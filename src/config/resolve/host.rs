@@ -68,7 +68,12 @@ struct Prepared {
 }
 
 impl<'c, 'a, 't> Maker<'c, 'a, 't> {
-    pub(super) fn new(checks: Checks<'c, 't>, world: World<'a, 't>, networks: &'a [Network], period_names: Vec<Name>) -> Self {
+    pub(super) fn new(
+        checks: Checks<'c, 't>,
+        world: World<'a, 't>,
+        networks: &'a [Network],
+        period_names: Vec<Name>,
+    ) -> Self {
         Self {
             checks,
             world,
@@ -91,7 +96,8 @@ impl<'c, 'a, 't> Maker<'c, 'a, 't> {
     ) -> HostDraft<'t> {
         let before = decoder.errors();
         let host = self.host_itself(written, at, merged, groups, decoder);
-        let has_error = written.has_error || merged.has_error || merged.check.has_error || decoder.errors() > before;
+        let has_error =
+            written.has_error || merged.has_error || merged.check.has_error || decoder.errors() > before;
         let mut draft = HostDraft { has_error, is_doubtful: merged.is_doubtful, ..host };
         let variables = draft.host.own.clone();
         let subject = Subject {
@@ -187,7 +193,15 @@ impl<'c, 'a, 't> Maker<'c, 'a, 't> {
         };
         let print = (print, policy_print, names(&parents), dependency_names(&depends_on));
         let host = Host { fingerprint: host_fingerprint(&host, &print), ..host };
-        HostDraft { host, at, parents, depends_on, services: Vec::new(), has_error: false, is_doubtful: false }
+        HostDraft {
+            host,
+            at,
+            parents,
+            depends_on,
+            services: Vec::new(),
+            has_error: false,
+            is_doubtful: false,
+        }
     }
 
     fn host_check(
@@ -339,7 +353,9 @@ fn names(items: &[Item<'_>]) -> Vec<String> {
 }
 
 fn dependency_names(all: &[Dependency<'_>]) -> Vec<String> {
-    all.iter().map(|one| format!("{} {:?}", one.on.text, crate::config::written::json::of_fields(&one.fields))).collect()
+    all.iter()
+        .map(|one| format!("{} {:?}", one.on.text, crate::config::written::json::of_fields(&one.fields)))
+        .collect()
 }
 
 fn dependencies<'t>(view: View<'_, '_, 't>, decoder: &mut Decoder) -> Vec<Dependency<'t>> {
@@ -368,7 +384,8 @@ fn fields_of<'t>(view: View<'_, '_, 't>, key: usize, decoder: &mut Decoder) -> O
 
 fn location(view: View<'_, '_, '_>, decoder: &mut Decoder) -> Option<Arc<Location>> {
     let fields = fields_of(view, key::LOCATION, decoder)?;
-    let number = |name: &str| if let Some(Value::Decimal(number)) = fields.find(name) { Some(*number) } else { None };
+    let number =
+        |name: &str| if let Some(Value::Decimal(number)) = fields.find(name) { Some(*number) } else { None };
     Some(Arc::new(Location {
         latitude: number("latitude"),
         longitude: number("longitude"),
@@ -379,7 +396,11 @@ fn location(view: View<'_, '_, '_>, decoder: &mut Decoder) -> Option<Arc<Locatio
 fn identity(view: View<'_, '_, '_>, decoder: &mut Decoder) -> Option<Arc<Identity>> {
     let fields = fields_of(view, key::IDENTITY, decoder)?;
     let text = |name: &str| fields.text(name).map(Into::into);
-    Some(Arc::new(Identity { ssh_host_key: text("ssh_host_key"), tls_key: text("tls_key"), mac: text("mac") }))
+    Some(Arc::new(Identity {
+        ssh_host_key: text("ssh_host_key"),
+        tls_key: text("tls_key"),
+        mac: text("mac"),
+    }))
 }
 
 fn is_monitored(view: View<'_, '_, '_>, network: Option<&Network>, decoder: &mut Decoder) -> bool {
@@ -396,7 +417,11 @@ fn closest<'a>(address: &str, networks: &'a [Network]) -> Option<&'a Network> {
     let prefix = |network: &Network| {
         network.cidr.iter().filter(|net| net.contains(&address)).map(ipnet::IpNet::prefix_len).max()
     };
-    networks.iter().filter_map(|network| Some((prefix(network)?, network))).max_by_key(|(len, _)| *len).map(|(_, network)| network)
+    networks
+        .iter()
+        .filter_map(|network| Some((prefix(network)?, network)))
+        .max_by_key(|(len, _)| *len)
+        .map(|(_, network)| network)
 }
 
 /// An address goes into command lines and connections: no blanks, no control characters, no leading dash.
@@ -406,7 +431,9 @@ fn check_address(address: &str, view: View<'_, '_, '_>, decoder: &mut Decoder) {
         || address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/');
     if is_bad && let Some(found) = view.get(key::ADDRESS, decoder) {
         decoder.push(
-            found.via.mark(Problem::error(found.at, format!("`{address}` is not an address")))
+            found
+                .via
+                .mark(Problem::error(found.at, format!("`{address}` is not an address")))
                 .hint("write an IP address or a host name"),
         );
     }

@@ -17,8 +17,8 @@ use super::host::HostDraft;
 use super::names::{Names, missing};
 use super::objects::{self, People, circles};
 use crate::config::problem::Problem;
-use crate::config::written::fields::{Dependency as Written, Fields, Item};
 use crate::config::written::Section;
+use crate::config::written::fields::{Dependency as Written, Fields, Item};
 
 /// The host and maybe service that a text of `depends_on` names, seen from a host.
 fn target<'a>(text: &'a str, own_host: &'a str) -> (&'a str, Option<&'a str>) {
@@ -279,7 +279,8 @@ impl<'w, 't> Work<'w, 't, '_> {
     }
 
     fn service_groups(&mut self, named: Vec<(ServiceId, Vec<Item<'t>>)>) {
-        let all = self.each(Section::ServiceGroups, |object, _| Some(object.fields.selected("members").cloned()));
+        let all =
+            self.each(Section::ServiceGroups, |object, _| Some(object.fields.selected("members").cloned()));
         let mut members: HashMap<&str, Vec<ServiceId>> = HashMap::new();
         for (id, groups) in named {
             for group in groups {
@@ -352,11 +353,14 @@ impl<'w, 't> Work<'w, 't, '_> {
 
     /// What acts on hosts and services rather than being one.
     pub(super) fn rest(&mut self, periods: &Names<'t, PeriodId>, people: &People<'t>) {
-        let all = self.each(Section::Escalations, |object, decoder| objects::escalation(object, periods, people, decoder));
+        let all = self.each(Section::Escalations, |object, decoder| {
+            objects::escalation(object, periods, people, decoder)
+        });
         self.inventory.escalations = self.kept_after_warning(all);
         let all = self.each(Section::Downtimes, objects::downtime);
         self.inventory.downtimes = self.kept_after_warning(all);
-        let all = self.each(Section::Rules, |object, decoder| objects::rule(object, periods, people, decoder));
+        let all =
+            self.each(Section::Rules, |object, decoder| objects::rule(object, periods, people, decoder));
         self.inventory.rules = self.kept_after_warning(all);
         let written = self.written.of(Section::Rules);
         if !written.iter().any(|rule| rule.name.text == "tickets") {
@@ -375,7 +379,9 @@ impl<'w, 't> Work<'w, 't, '_> {
             let of_rules = job.fields.named("rules").iter().flat_map(|(_, rule)| rule.list("use"));
             for item in job.fields.list("use").into_iter().chain(of_rules) {
                 if !known().any(|name| name == item.text) {
-                    problems.push(missing(item, "template", known()).of(format!("discovery job {}", job.name.text)));
+                    problems.push(
+                        missing(item, "template", known()).of(format!("discovery job {}", job.name.text)),
+                    );
                 }
             }
         }
@@ -414,9 +420,10 @@ impl<'w, 't> Work<'w, 't, '_> {
                 inventory.networks.iter().map(|network| &*network.name).collect(),
             ),
             Target::Hosts(glob) => match glob.literal() {
-                Some(name) => {
-                    (inventory.host_id(name).is_some(), inventory.hosts.iter().map(|host| &*host.name).collect())
-                }
+                Some(name) => (
+                    inventory.host_id(name).is_some(),
+                    inventory.hosts.iter().map(|host| &*host.name).collect(),
+                ),
                 None => (inventory.hosts.iter().any(|host| glob.matches(&host.name)), Vec::new()),
             },
             Target::Services { host, service } => {
@@ -462,12 +469,15 @@ impl<'w, 't> Work<'w, 't, '_> {
                 written.map(|rule| rule.name.at)
             };
             let Some(at) = place(&one).or_else(|| place(&two)) else { continue };
-            let message = format!("rules `{two}` and `{one}` open the same ticket and say different things of it");
+            let message =
+                format!("rules `{two}` and `{one}` open the same ticket and say different things of it");
             let problem = Problem::error(at, message).hint("give one of them a higher `priority`");
             self.decoder.push(match place(&two) {
                 Some(other) if other != at => problem.also(other, "the other one"),
                 Some(_) => problem,
-                None => problem.hint("`tickets` is built in: replace it under its name, or say `tickets: off`"),
+                None => {
+                    problem.hint("`tickets` is built in: replace it under its name, or say `tickets: off`")
+                }
             });
         }
     }
@@ -495,7 +505,9 @@ fn is_host_hit(inventory: &vigia_core::model::inventory::Inventory, id: HostId, 
             .tags
             .iter()
             .any(|(known, text)| known == key && value.as_ref().is_none_or(|glob| glob.matches(text))),
-        Target::Net(Net::Cidr(net)) => host.address.parse().is_ok_and(|address: std::net::IpAddr| net.contains(&address)),
+        Target::Net(Net::Cidr(net)) => {
+            host.address.parse().is_ok_and(|address: std::net::IpAddr| net.contains(&address))
+        }
         Target::Net(Net::Named(name)) => {
             let network = inventory.networks.iter().find(|network| network.name == *name);
             let address = host.address.parse::<std::net::IpAddr>().ok();
@@ -518,7 +530,9 @@ fn is_service_hit(
             services.matches(service) && hosts.matches(&inventory.host(host).name)
         }
         Target::ServiceGroup(_) => false,
-        Target::Hosts(_) | Target::Group(_) | Target::Tag { .. } | Target::Net(_) => is_host_hit(inventory, host, target),
+        Target::Hosts(_) | Target::Group(_) | Target::Tag { .. } | Target::Net(_) => {
+            is_host_hit(inventory, host, target)
+        }
     }
 }
 

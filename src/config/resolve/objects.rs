@@ -13,6 +13,7 @@ use vigia_core::model::period::{DayRule, DaySpec, PeriodId, TimePeriod, TimeRang
 use vigia_core::model::policy::{NotificationOptions, StateSet};
 use vigia_core::model::rule::{Rule, RuleSource, RuleStates, TicketAction, Tri, When};
 use vigia_core::model::selector::Selection;
+use vigia_core::nagios::macros;
 
 use super::names::{Known, Names};
 use crate::config::decode::Decoder;
@@ -98,12 +99,17 @@ fn ranges(key: &Item<'_>, node: &Node<'_>, decoder: &mut Decoder) -> Option<Vec<
 }
 
 /// The period that a key names; what is in quarantine counts as always.
-pub(super) fn period_named(item: Option<Item<'_>>, periods: &Names<'_, PeriodId>, decoder: &mut Decoder) -> Option<PeriodId> {
+pub(super) fn period_named(
+    item: Option<Item<'_>>,
+    periods: &Names<'_, PeriodId>,
+    decoder: &mut Decoder,
+) -> Option<PeriodId> {
     let item = item?;
     match periods.find(item, "timeperiod", decoder)? {
         Known::Good(id) => Some(*id),
         Known::Quarantined => {
-            let message = format!("timeperiod `{}` is in quarantine: until it is right, always counts", item.text);
+            let message =
+                format!("timeperiod `{}` is in quarantine: until it is right, always counts", item.text);
             decoder.push(Problem::warning(item.at, message));
             None
         }
@@ -121,8 +127,11 @@ pub(super) fn command(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
                 .hint("a command is one or the other"),
         ),
         (None, None) if !object.has_error => decoder.push(
-            Problem::error(object.name.at, format!("command `{}` says no `command_line` and no `run`", object.name.text))
-                .hint("`command_line` is a line with Nagios macros, `run` a list with `${…}`"),
+            Problem::error(
+                object.name.at,
+                format!("command `{}` says no `command_line` and no `run`", object.name.text),
+            )
+            .hint("`command_line` is a line with Nagios macros, `run` a list with `${…}`"),
         ),
         (None, None) | (Some(_), None) | (None, Some(_)) => {}
     }
@@ -133,10 +142,13 @@ pub(super) fn command(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
                 Problem::warning(fields.place("shell"), "this command runs through a shell")
                     .hint("without `shell: on` every value stays one argument"),
             );
-        } else if let Some(sign) = vigia_core::nagios::words::needs_shell(line.text) {
+        } else if let Some(sign) = needs_shell(line.text) {
             decoder.push(
-                Problem::warning(line.at, format!("`{sign}` in `command_line` means nothing without a shell"))
-                    .hint("it reaches the program as it stands; `shell: on` runs the line through /bin/sh"),
+                Problem::warning(
+                    line.at,
+                    format!("`{sign}` in `command_line` means nothing without a shell"),
+                )
+                .hint("it reaches the program as it stands; `shell: on` runs the line through /bin/sh"),
             );
         }
     }
@@ -146,7 +158,8 @@ pub(super) fn command(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
                 && !insertion::is_known_at_run(name)
                 && !name.starts_with("args.")
             {
-                let known = insertion::OF_OBJECTS.iter().chain(insertion::AT_RUN).copied().chain(["args.NAME"]);
+                let known =
+                    insertion::OF_OBJECTS.iter().chain(insertion::AT_RUN).copied().chain(["args.NAME"]);
                 decoder.push(
                     Problem::error(fields.place("run"), format!("there is no value `${{{name}}}`"))
                         .maybe_hint(did_you_mean(name, known)),
@@ -157,11 +170,18 @@ pub(super) fn command(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
     (!object.has_error).then_some(())
 }
 
+/// A sign that only a shell understands; macros are none.
+fn needs_shell(line: &str) -> Option<char> {
+    let expanded = macros::expand(line, &mut |_| Some("x".to_owned()));
+    vigia_core::nagios::words::needs_shell(&expanded.template.fill(|_| "x".to_owned()))
+}
+
 /// A discovery job is acted on later; what it says must be right today.
 pub(super) fn discovery(object: Written<'_, '_>, periods: &Names<'_, PeriodId>, decoder: &mut Decoder) {
     let fields = &object.fields;
     if fields.entry("targets").is_none() && !object.has_error {
-        let problem = Problem::error(object.name.at, format!("discovery job `{}` says no `targets`", object.name.text));
+        let problem =
+            Problem::error(object.name.at, format!("discovery job `{}` says no `targets`", object.name.text));
         decoder.push(problem.hint("addresses, ranges, or `net:NAME`"));
     }
     period_named(fields.item("window"), periods, decoder);
@@ -221,7 +241,12 @@ pub(super) fn contact(
     let rate_limit = rate_limit(fields, decoder);
     let _zone = timezone(fields, decoder);
     let period = period_named(fields.item("notification_period"), periods, decoder);
-    if email.is_empty() && webhook.is_none() && run.is_none() && host_command.is_none() && service_command.is_none() {
+    if email.is_empty()
+        && webhook.is_none()
+        && run.is_none()
+        && host_command.is_none()
+        && service_command.is_none()
+    {
         let message = format!("contact `{}` has no way to be told anything", object.name.text);
         decoder.push(
             Problem::warning(object.name.at, message).hint("`email`, `webhook`, `command` or `run` says how"),
@@ -244,8 +269,11 @@ pub(super) fn contact(
 }
 
 fn check_address(address: Item<'_>, decoder: &mut Decoder) {
-    let is_address = address.text.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty());
-    if !is_address || address.text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | ',')) {
+    let is_address =
+        address.text.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty());
+    if !is_address
+        || address.text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | ','))
+    {
         decoder.push(
             Problem::error(address.at, format!("`{}` is not a mail address", address.text))
                 .hint("write it alone, as in `ana@example.test`"),
@@ -261,10 +289,12 @@ fn notification_commands(
     let Some(node) = fields.node("command") else { return (None, None) };
     let mut named = |node: &Node<'_>, key: &str| -> Option<Name> {
         let text = decoder.text(node, key)?;
-        let name = vigia_core::nagios::macros::call(text).0.into_owned();
+        let name = macros::call(text).0.into_owned();
         match commands.find(Item { text: &name, at: node.at }, "command", decoder)? {
             Known::Good(()) => Some(text.into()),
-            Known::Quarantined => decoder.refuse(Problem::error(node.at, format!("command `{name}` is in quarantine"))),
+            Known::Quarantined => {
+                decoder.refuse(Problem::error(node.at, format!("command `{name}` is in quarantine")))
+            }
         }
     };
     let Some(map) = node.map() else {
@@ -288,12 +318,9 @@ pub(super) fn check_run(words: Option<&[String]>, at: Place, decoder: &mut Decod
                 && !insertion::is_known_at_run(name)
             {
                 let known = insertion::OF_OBJECTS.iter().chain(insertion::AT_RUN).copied();
-                decoder.push(
-                    Problem::error(at, format!("there is no value `${{{name}}}`"))
-                        .maybe_hint(did_you_mean(name, known).or_else(|| {
-                            Some("`$${` stands for a literal `${`".to_owned())
-                        })),
-                );
+                decoder.push(Problem::error(at, format!("there is no value `${{{name}}}`")).maybe_hint(
+                    did_you_mean(name, known).or_else(|| Some("`$${` stands for a literal `${`".to_owned())),
+                ));
             }
         }
     }
@@ -303,9 +330,10 @@ pub(super) fn webhook(fields: &Fields<'_>, decoder: &mut Decoder) -> Option<Webh
     let Some(url) = fields.item("url") else {
         return decoder.refuse(Problem::error(fields.at, "`webhook` wants `url`"));
     };
-    let is_url = url.text.parse::<http::Uri>().is_ok_and(|uri| {
-        uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"))
-    });
+    let is_url = url
+        .text
+        .parse::<http::Uri>()
+        .is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")));
     if !is_url {
         let problem = Problem::error(url.at, format!("`{}` is not a URL", url.text));
         return decoder.refuse(problem.hint("it begins with `https://` or `http://` and a host name"));
@@ -386,7 +414,11 @@ pub(super) fn states(words: &[Item<'_>]) -> RuleStates {
 }
 
 /// Contacts and groups by name, as written.
-pub(super) fn audience(items: &[Item<'_>], people: &People<'_>, decoder: &mut Decoder) -> (Vec<Name>, Vec<Name>) {
+pub(super) fn audience(
+    items: &[Item<'_>],
+    people: &People<'_>,
+    decoder: &mut Decoder,
+) -> (Vec<Name>, Vec<Name>) {
     let (mut contacts, mut groups) = (Vec::new(), Vec::new());
     for item in items {
         match people.find(*item, decoder) {
@@ -426,7 +458,8 @@ impl People<'_> {
         }
         let hint = did_you_mean(item.text, self.contacts.names().chain(self.groups.names()));
         decoder.refuse(
-            Problem::error(item.at, format!("there is no contact or contact group `{}`", item.text)).maybe_hint(hint),
+            Problem::error(item.at, format!("there is no contact or contact group `{}`", item.text))
+                .maybe_hint(hint),
         )
     }
 
@@ -435,7 +468,10 @@ impl People<'_> {
         match self.groups.find(item, "contactgroup", decoder)? {
             Known::Good(name) => Some(Name::clone(name)),
             Known::Quarantined => {
-                decoder.push(Problem::warning(item.at, format!("contactgroup `{}` is in quarantine", item.text)));
+                decoder.push(Problem::warning(
+                    item.at,
+                    format!("contactgroup `{}` is in quarantine", item.text),
+                ));
                 None
             }
         }
@@ -458,11 +494,15 @@ pub(super) fn escalation(
     };
     if added.is_none() && fields.entry("contacts").is_none() {
         let problem = format!("escalation `{}` names no `contacts`", object.name.text);
-        decoder.push(Problem::error(object.name.at, problem).hint("`contacts` stand instead of the usual ones, `contacts+` beside them"));
+        decoder.push(
+            Problem::error(object.name.at, problem)
+                .hint("`contacts` stand instead of the usual ones, `contacts+` beside them"),
+        );
     }
     let (contacts, groups) = audience(&items, people, decoder);
     let narrow = |number: Option<u64>| u32::try_from(number.unwrap_or(0)).unwrap_or(u32::MAX);
-    let (first, last) = (narrow(fields.whole("first_notification")), narrow(fields.whole("last_notification")));
+    let (first, last) =
+        (narrow(fields.whole("first_notification")), narrow(fields.whole("last_notification")));
     if last != 0 && last < first {
         let problem = format!("`last_notification` {last} comes before `first_notification` {first}");
         decoder.push(Problem::error(fields.place("last_notification"), problem).hint("`0`: no end"));
@@ -564,7 +604,8 @@ fn moment(item: Item<'_>, decoder: &mut Decoder) -> Option<jiff::civil::DateTime
     match text.parse() {
         Ok(moment) if is_whole => Some(moment),
         Ok(_) | Err(_) => decoder.refuse(
-            Problem::error(item.at, format!("`{text}` is not a date and a time")).hint("write `2026-12-24 22:00`"),
+            Problem::error(item.at, format!("`{text}` is not a date and a time"))
+                .hint("write `2026-12-24 22:00`"),
         ),
     }
 }
@@ -614,7 +655,10 @@ fn when(fields: &Fields<'_>, periods: &Names<'_, PeriodId>, decoder: &mut Decode
             Err(error) => {
                 let why = error.to_string();
                 let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                return decoder.refuse(Problem::error(pattern.at, format!("`text` is not a regular expression: {last}")));
+                return decoder.refuse(Problem::error(
+                    pattern.at,
+                    format!("`text` is not a regular expression: {last}"),
+                ));
             }
         },
     };
@@ -670,12 +714,14 @@ pub(super) fn network(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
         match net {
             Some(net) => cidr.push(net.trunc()),
             None => decoder.push(
-                Problem::error(item.at, format!("`{}` is not a network", item.text)).hint("write it as `192.0.2.0/24`"),
+                Problem::error(item.at, format!("`{}` is not a network", item.text))
+                    .hint("write it as `192.0.2.0/24`"),
             ),
         }
     }
     if fields.entry("cidr").is_none() && !object.has_error {
-        let problem = Problem::error(object.name.at, format!("network `{}` says no `cidr`", object.name.text));
+        let problem =
+            Problem::error(object.name.at, format!("network `{}` says no `cidr`", object.name.text));
         decoder.push(problem.hint("`cidr: 192.0.2.0/24`, or a list"));
     }
     (decoder.errors() == before).then(|| Network {

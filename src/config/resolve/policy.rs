@@ -76,7 +76,8 @@ fn hash_policy(policy: &Policy, hasher: &mut impl Hasher) {
 fn fingerprint(policy: &Policy, period_names: &[Name]) -> u64 {
     let name = |id: PeriodId| period_names.get(usize::from(id.0)).map_or("", |name| &**name);
     let by_name = (name(policy.check_period), name(policy.notification_period));
-    let plain = Policy { check_period: PeriodId::ALWAYS, notification_period: PeriodId::ALWAYS, ..policy.clone() };
+    let plain =
+        Policy { check_period: PeriodId::ALWAYS, notification_period: PeriodId::ALWAYS, ..policy.clone() };
     FixedState::with_seed(1).hash_one((by_name, format!("{plain:?}")))
 }
 
@@ -153,7 +154,9 @@ pub(super) fn policy(
     let low = get.percent(key::LOW_FLAP_THRESHOLD);
     let high = get.percent(key::HIGH_FLAP_THRESHOLD);
     if low > high
-        && let Some(found) = get.found(key::HIGH_FLAP_THRESHOLD).or_else(|| view.get(key::LOW_FLAP_THRESHOLD, &mut Decoder::default()))
+        && let Some(found) = get
+            .found(key::HIGH_FLAP_THRESHOLD)
+            .or_else(|| view.get(key::LOW_FLAP_THRESHOLD, &mut Decoder::default()))
     {
         let problem = format!("`low_flap_threshold` {low}% is above `high_flap_threshold` {high}%");
         get.decoder.push(found.via.mark(Problem::error(found.at, problem)));
@@ -232,7 +235,8 @@ pub(super) fn own(
         own.event_handler = handler(&found, world, get.decoder);
     }
     let period = get.item(key::EVENT_HANDLER_PERIOD);
-    own.event_handler_period = period_named(period, world.periods, get.decoder).filter(|id| *id != PeriodId::ALWAYS);
+    own.event_handler_period =
+        period_named(period, world.periods, get.decoder).filter(|id| *id != PeriodId::ALWAYS);
     let mut text = |key: usize| -> Option<Arc<str>> {
         let found = get.found(key)?;
         let text = found.value.as_text()?;
@@ -257,7 +261,8 @@ pub(super) fn variables(
     let Some(found) = view.get(key::CUSTOM_VARIABLES, decoder) else { return Vec::new() };
     let Value::Pairs(pairs) = &*found.value else { return Vec::new() };
     let kept = pairs.iter().filter(|(_, text)| text.text != CANCELLED);
-    kept.map(|(key, item)| (key.text.into(), filled(item.text, item.at, found.via, subject, decoder).into())).collect()
+    kept.map(|(key, item)| (key.text.into(), filled(item.text, item.at, found.via, subject, decoder).into()))
+        .collect()
 }
 
 fn handler(found: &Found<'_, '_>, world: World<'_, '_>, decoder: &mut Decoder) -> Option<Handler> {

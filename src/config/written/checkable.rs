@@ -2,7 +2,7 @@
 
 use vigia_core::model::grammar::check_service_name;
 
-use super::fields::{Entry, Fields, Item, Value};
+use super::fields::{Allowed, Entry, Fields, Item, Value};
 use super::kinds;
 use super::read::malformed;
 use super::tables::CHECKABLE;
@@ -93,12 +93,7 @@ impl<'t> Body<'t> {
         Self { at, fields: Fields::empty(CHECKABLE, at), check: None, services: Vec::new(), has_error: false }
     }
 
-    pub fn read(
-        map: &'t Map<'t>,
-        at: Place,
-        whose: Whose<'_>,
-        decoder: &mut Decoder,
-    ) -> Self {
+    pub fn read(map: &'t Map<'t>, at: Place, whose: Whose<'_>, decoder: &mut Decoder) -> Self {
         decoder.reading(whose.name);
         let before = decoder.errors();
         let mut check = None;
@@ -107,7 +102,7 @@ impl<'t> Body<'t> {
             map,
             at,
             CHECKABLE,
-            whose.scope,
+            Allowed { scope: whose.scope, except: whose.own },
             |entry| match &*entry.key.text {
                 "check" => check.replace(entry).is_none(),
                 "services" => services.replace(entry).is_none(),
@@ -116,14 +111,11 @@ impl<'t> Body<'t> {
             decoder,
         );
         let mut body = Self { fields, ..Self::empty(at) };
-        body.fields.entries.retain(|entry| {
-            let key = CHECKABLE.get(usize::from(entry.key));
-            !key.is_some_and(|key| whose.own.iter().any(|own| own.name == key.name))
-        });
         if let Some(entry) = check {
             body.check = read_service(entry, Scope::CHECK, decoder);
         }
-        body.has_error = decoder.errors() > before || body.check.as_ref().is_some_and(|check| check.has_error);
+        body.has_error =
+            decoder.errors() > before || body.check.as_ref().is_some_and(|check| check.has_error);
         if let Some(entry) = services {
             let before = decoder.errors();
             body.services = read_services(&entry.value, whose, decoder);
@@ -222,7 +214,10 @@ fn warn_of_case(services: &[(Item<'_>, WrittenService<'_>)], whose: Whose<'_>, d
             other.text.len() == name.text.len() && other.text.to_lowercase() == name.text.to_lowercase()
         });
         if let Some((other, _)) = twin.filter(|(other, _)| other.text != name.text) {
-            let message = format!("services `{}` and `{}` of {} differ in case alone", other.text, name.text, whose.name);
+            let message = format!(
+                "services `{}` and `{}` of {} differ in case alone",
+                other.text, name.text, whose.name
+            );
             decoder.push(Problem::warning(name.at, message).also(other.at, "the other one"));
         }
     }
@@ -235,7 +230,11 @@ impl<'t> WrittenService<'t> {
 }
 
 /// Reads what stands after a service's name, or after a host's `check`.
-fn read_service<'t>(entry: &'t TreeEntry<'t>, scope: Scope, decoder: &mut Decoder) -> Option<WrittenService<'t>> {
+fn read_service<'t>(
+    entry: &'t TreeEntry<'t>,
+    scope: Scope,
+    decoder: &mut Decoder,
+) -> Option<WrittenService<'t>> {
     let node = &entry.value;
     let before = decoder.errors();
     let mut service = WrittenService::empty(entry.key.at);
@@ -252,7 +251,9 @@ fn read_service<'t>(entry: &'t TreeEntry<'t>, scope: Scope, decoder: &mut Decode
         },
         Tree::List(_) => {
             let problem = format!("`{}` wants a kind of check, not a list", entry.key.text);
-            decoder.push(Problem::error(node.at, problem).hint("for example `{tcp: 22}`, or `\"tcp:22\"` for short"));
+            decoder.push(
+                Problem::error(node.at, problem).hint("for example `{tcp: 22}`, or `\"tcp:22\"` for short"),
+            );
         }
         Tree::Map(map) => read_map(map, node.at, scope, &mut service, decoder),
         Tree::Broken => decoder.count_reported(),
@@ -273,7 +274,7 @@ fn read_map<'t>(
         map,
         at,
         CHECKABLE,
-        scope,
+        Allowed { scope, except: &[] },
         |entry| {
             let is_kind = kinds::may_be(&entry.key.text);
             if is_kind {
@@ -316,5 +317,8 @@ fn read_map<'t>(
 
 /// `did you mean` over keys and kinds together.
 pub fn near_kind(word: &str) -> Option<String> {
-    nearest(word, CHECKABLE.iter().map(|key| key.name)).is_none().then(|| did_you_mean(word, kinds::names())).flatten()
+    nearest(word, CHECKABLE.iter().map(|key| key.name))
+        .is_none()
+        .then(|| did_you_mean(word, kinds::names()))
+        .flatten()
 }

@@ -120,6 +120,14 @@ impl PartialEq for Fields<'_> {
     }
 }
 
+/// Which keys of a table may stand in a map.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed {
+    pub scope: Scope,
+    /// Keys that are another table's here: a host group's own `alias`.
+    pub except: &'static [Key],
+}
+
 impl<'t> Fields<'t> {
     pub fn empty(table: &'static [Key], at: Place) -> Self {
         Self { table, at, entries: Vec::new() }
@@ -127,7 +135,7 @@ impl<'t> Fields<'t> {
 
     /// Reads a map all of whose keys are in the table.
     pub fn read(map: &'t Map<'t>, at: Place, table: &'static [Key], decoder: &mut Decoder) -> Self {
-        Self::read_with(map, at, table, Scope::ALL, |_| false, decoder)
+        Self::read_with(map, at, table, Allowed { scope: Scope::ALL, except: &[] }, |_| false, decoder)
     }
 
     /// Reads a map. `others` takes what is not in the table and is its owner's to read.
@@ -135,7 +143,7 @@ impl<'t> Fields<'t> {
         map: &'t Map<'t>,
         at: Place,
         table: &'static [Key],
-        scope: Scope,
+        allowed: Allowed,
         others: impl FnMut(&'t TreeEntry<'t>) -> bool,
         decoder: &mut Decoder,
     ) -> Self {
@@ -143,7 +151,10 @@ impl<'t> Fields<'t> {
         let mut entries = Vec::new();
         for one in said.iter() {
             let key = one.key;
-            if !key.scope.has(scope) {
+            if allowed.except.iter().any(|other| other.name == key.name) {
+                continue;
+            }
+            if !key.scope.has(allowed.scope) {
                 let problem = Problem::error(one.at, format!("`{}` may not stand here", key.name));
                 decoder.push(problem.hint(format!("it belongs to {}", places(key.scope))));
                 continue;

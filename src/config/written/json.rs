@@ -28,9 +28,9 @@ pub fn of_value(value: &Value<'_>) -> Json {
             if selected.every { json!({ "all": of_items(&items) }) } else { of_items(&items) }
         }
         Value::Fields(fields) => of_fields(fields),
-        Value::Named(named) => {
-            Json::Object(named.iter().map(|(name, fields)| (name.text.to_owned(), of_fields(fields))).collect())
-        }
+        Value::Named(named) => Json::Object(
+            named.iter().map(|(name, fields)| (name.text.to_owned(), of_fields(fields))).collect(),
+        ),
         Value::Dependencies(all) => Json::Array(all.iter().map(of_dependency).collect()),
         Value::Node(Same(node)) => of_node(node),
     }

@@ -55,7 +55,9 @@ pub fn short_form(written: Item<'_>) -> Result<WrittenCheck<'_>, Problem> {
         return Ok(WrittenCheck { kind: "http", at, options: Options::Text(written) });
     }
     let (name, options) = match text.split_once(':') {
-        Some((name, argument)) => (name, Options::Text(Item { text: argument, at: at.inside(name.len() + 1, argument.len()) })),
+        Some((name, argument)) => {
+            (name, Options::Text(Item { text: argument, at: at.inside(name.len() + 1, argument.len()) }))
+        }
         None => (text, Options::None),
     };
     match find(name) {
@@ -69,7 +71,8 @@ pub fn of_name(name: Item<'_>) -> Result<WrittenCheck<'_>, Problem> {
     short_form(name).map_err(|problem| {
         let lower = name.text.to_lowercase();
         let word = lower.split(['_', ' ', '-', ':']).next().unwrap_or("");
-        let problem = Problem { message: format!("service `{}` says no kind of check", name.text), ..problem };
+        let problem =
+            Problem { message: format!("service `{}` says no kind of check", name.text), ..problem };
         match find(word) {
             Some(kind) => problem.hint(format!("write `{}: {{{kind}: {{}}}}`", name.text)),
             None => problem,

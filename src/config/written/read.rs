@@ -157,7 +157,8 @@ fn word_list<'t>(
     }
     let before = decoder.errors();
     let nodes = decoder.items(node, name)?;
-    let words = nodes.iter().filter_map(|node| Some(Item { text: word(name, known, node, decoder)?, at: node.at }));
+    let words =
+        nodes.iter().filter_map(|node| Some(Item { text: word(name, known, node, decoder)?, at: node.at }));
     let words = words.collect();
     (decoder.errors() == before).then_some(words)
 }
@@ -214,7 +215,8 @@ fn selection<'t>(name: &str, node: &'t Node<'t>, decoder: &mut Decoder) -> Optio
         Some([only]) if only.key.text == "all" => (&only.value, true),
         Some(_) => {
             let problem = Problem::error(node.at, format!("`{name}` wants selectors"));
-            return decoder.refuse(problem.hint("a list means any of its items, `all: […]` means every item"));
+            return decoder
+                .refuse(problem.hint("a list means any of its items, `all: […]` means every item"));
         }
     };
     let before = decoder.errors();
@@ -270,10 +272,12 @@ fn dependencies<'t>(node: &'t Node<'t>, decoder: &mut Decoder) -> Option<Vec<Dep
         let fields = Fields::read(map, node.at, DEPENDENCY, decoder);
         match fields.item("on") {
             Some(on) => all.push(Dependency { on, fields }),
-            None => decoder.push(Problem::error(node.at, "`depends_on` wants `on`").hint(
-                did_you_mean("on", map.iter().map(|entry| &*entry.key.text))
-                    .unwrap_or_else(|| "`on: HOST/SERVICE` says on what".to_owned()),
-            )),
+            None => decoder.push(
+                Problem::error(node.at, "`depends_on` wants `on`").hint(
+                    did_you_mean("on", map.iter().map(|entry| &*entry.key.text))
+                        .unwrap_or_else(|| "`on: HOST/SERVICE` says on what".to_owned()),
+                ),
+            ),
         }
     }
     (decoder.errors() == before).then_some(all)

@@ -2,8 +2,8 @@
 //! schema and reference page follow from it.
 
 use crate::config::keys::Type::{
-    Decimal, Duration, DurationOr, Handler, Map, MapOf, Name, Names, OffOr, Percent, Run, Selection, Special, Switch, Text,
-    TextMap, Texts, Whole, Word, Words,
+    Decimal, Duration, DurationOr, Handler, Map, MapOf, Name, Names, OffOr, Percent, Run, Selection, Special,
+    Switch, Text, TextMap, Texts, Whole, Word, Words,
 };
 use crate::config::keys::{Key, Scope};
 
@@ -13,21 +13,36 @@ pub const NOTIFICATIONS: &[&str] =
 
 const STATES: &[&str] = &["ok", "warning", "critical", "unknown", "up", "down", "unreachable"];
 
-const MASTER_STATES: &[&str] = &["ok", "warning", "critical", "unknown", "up", "down", "unreachable", "pending"];
+const MASTER_STATES: &[&str] =
+    &["ok", "warning", "critical", "unknown", "up", "down", "unreachable", "pending"];
 
 /// Keys of hosts, templates, host groups, `defaults` and services.
 pub const CHECKABLE: &[Key] = &[
-    Key::new("address", Text, "", "what its checks connect to, an address or a name; the host's name where nothing is said")
-        .only(Scope::OF_HOSTS),
-    Key::new("aliases", Texts, "", "the same machine under other addresses and names: identity for discovery")
-        .only(Scope::HOST),
+    Key::new(
+        "address",
+        Text,
+        "",
+        "what its checks connect to, an address or a name; the host's name where nothing is said",
+    )
+    .only(Scope::OF_HOSTS),
+    Key::new(
+        "aliases",
+        Texts,
+        "",
+        "the same machine under other addresses and names: identity for discovery",
+    )
+    .only(Scope::HOST),
     Key::new("alias", Text, "", "for people; the name where nothing is said").only(Scope::OF_HOSTS),
-    Key::new("display_name", Text, "", "for people; the name where nothing is said").own().only(Scope(1 | 2 | 8)),
-    Key::new("use", Names, "", "templates; of two that say something different the first named wins").only(Scope::OF_HOSTS),
+    Key::new("display_name", Text, "", "for people; the name where nothing is said")
+        .own()
+        .only(Scope(1 | 2 | 8)),
+    Key::new("use", Names, "", "templates; of two that say something different the first named wins")
+        .only(Scope::OF_HOSTS),
     Key::new("hostgroups", Names, "", "host groups it is in").only(Scope::OF_HOSTS),
     Key::new("parents", Names, "", "hosts through which it is reached").only(Scope::OF_HOSTS),
     Key::new("tags", TextMap, "", "for selectors and `${tags.KEY}`").only(Scope::OF_HOSTS),
-    Key::new("asset_value", Whole(0, 5), "", "0 to 5; that of the closest network, else 2").only(Scope::OF_HOSTS),
+    Key::new("asset_value", Whole(0, 5), "", "0 to 5; that of the closest network, else 2")
+        .only(Scope::OF_HOSTS),
     Key::new(
         "monitor",
         Word(&["on", "off", "inherit"]),
@@ -35,7 +50,9 @@ pub const CHECKABLE: &[Key] = &[
         "`off`: kept as an asset, not checked; `inherit`: as the closest network says, else on",
     )
     .only(Scope::OF_HOSTS),
-    Key::new("was", Names, "", "former names: state, history and tickets come along").own().only(Scope(1 | 8)),
+    Key::new("was", Names, "", "former names: state, history and tickets come along")
+        .own()
+        .only(Scope(1 | 8)),
     Key::new("location", Map(LOCATION), "", "where it stands").only(Scope::OF_HOSTS),
     Key::new("identity", Map(IDENTITY), "", "what discovery knows it by").only(Scope::HOST),
     Key::new("poller", Name, "", "which poller checks it").only(Scope::OF_HOSTS),
@@ -44,23 +61,46 @@ pub const CHECKABLE: &[Key] = &[
     Key::new("max_check_attempts", Whole(1, 65_535), "3", "bad results in a row that confirm a problem"),
     Key::new("check_period", Name, "always", "the timeperiod in which it is checked"),
     Key::new("notification_period", Name, "always", "the timeperiod in which messages are sent"),
-    Key::new("timeout", Duration, "", "one deadline for the whole check; 10s, for `plugin` and `command` 60s"),
+    Key::new(
+        "timeout",
+        Duration,
+        "",
+        "one deadline for the whole check; 10s, for `plugin` and `command` 60s",
+    ),
     Key::new("active_checks", Switch, "on", "checked on its schedule"),
     Key::new("passive_checks", Switch, "on", "results from outside are taken"),
     Key::new("process_perfdata", Switch, "on", "performance data are kept and handed on"),
     Key::new("flap_detection", Switch, "on", "changing too often is noticed"),
     Key::new("low_flap_threshold", Percent, "20%", "below it flapping ends"),
     Key::new("high_flap_threshold", Percent, "30%", "at it flapping begins"),
-    Key::new("contacts", Names, "", "names of contacts or contact groups; where neither this nor `contactgroups` is said, every contact; `[]`: nobody"),
+    Key::new(
+        "contacts",
+        Names,
+        "",
+        "names of contacts or contact groups; where neither this nor `contactgroups` is said, every contact; `[]`: nobody",
+    ),
     Key::new("contactgroups", Names, "", "names of contact groups, in addition to `contacts`"),
-    Key::new("notification_interval", Duration, "30m", "time between messages while a problem lasts; `0`: once"),
+    Key::new(
+        "notification_interval",
+        Duration,
+        "30m",
+        "time between messages while a problem lasts; `0`: once",
+    ),
     Key::new("first_notification_delay", Duration, "0", "how long a problem lasts before the first message"),
-    Key::new("notification_options", Words(NOTIFICATIONS), "all", "what messages are sent of; `none`: of nothing"),
-    Key::new("event_handler", Handler, "", "what runs on a change of state: one of `commands`, or a list").own(),
+    Key::new(
+        "notification_options",
+        Words(NOTIFICATIONS),
+        "all",
+        "what messages are sent of; `none`: of nothing",
+    ),
+    Key::new("event_handler", Handler, "", "what runs on a change of state: one of `commands`, or a list")
+        .own(),
     Key::new("event_handler_period", Name, "always", "the timeperiod in which the event handler runs").own(),
     Key::new("check_freshness", Switch, "off", "a passive result that stays away is noticed").own(),
     Key::new("freshness_threshold", DurationOr(&["automatic"]), "automatic", "how old a result may be").own(),
-    Key::new("volatile", Switch, "off", "every bad result counts as a new problem").own().only(Scope::SERVICE),
+    Key::new("volatile", Switch, "off", "every bad result counts as a new problem")
+        .own()
+        .only(Scope::SERVICE),
     Key::new("servicegroups", Names, "", "service groups it is in").own().only(Scope::SERVICE),
     Key::new(
         "depends_on",
@@ -75,7 +115,13 @@ pub const CHECKABLE: &[Key] = &[
     Key::new("action_url", Text, "", "a page to act on").own(),
     Key::new("icon_image", Text, "", "the name of a picture").own(),
     Key::new("custom_variables", TextMap, "", "read as `$_HOSTKEY$` and `$_SERVICEKEY$`").own(),
-    Key::new("initial_state", Word(STATES), "", "the state before the first result; OK or UP where nothing is said").own(),
+    Key::new(
+        "initial_state",
+        Word(STATES),
+        "",
+        "the state before the first result; OK or UP where nothing is said",
+    )
+    .own(),
     Key::new("stalking_options", Words(STATES), "none", "states whose change of text alone is logged").own(),
     Key::new("flap_detection_options", Words(STATES), "all", "states that count for flapping").own(),
 ];
@@ -100,7 +146,12 @@ pub const DEPENDENCY: &[Key] = &[
         "critical unknown down unreachable",
         "states of the other in which no messages are sent of this",
     ),
-    Key::new("execution_failure", Words(MASTER_STATES), "none", "states of the other in which this is not checked"),
+    Key::new(
+        "execution_failure",
+        Words(MASTER_STATES),
+        "none",
+        "states of the other in which this is not checked",
+    ),
     Key::new("period", Name, "always", "the timeperiod in which it holds"),
     Key::new("inherits_parent", Switch, "off", "what the other depends on holds as well"),
 ];
@@ -134,7 +185,12 @@ pub const WEBHOOK: &[Key] = &[
 pub const CONTACT: &[Key] = &[
     Key::new("email", Texts, "", "one address or a list"),
     Key::new("webhook", Map(WEBHOOK), "", "an HTTP request"),
-    Key::new("command", Special("a name of one of `commands`, or `{host: NAME, service: NAME}`"), "", "Nagios notification commands"),
+    Key::new(
+        "command",
+        Special("a name of one of `commands`, or `{host: NAME, service: NAME}`"),
+        "",
+        "Nagios notification commands",
+    ),
     Key::new("run", Run, "", "a program and its arguments; values as `${…}` and in `NAGIOS_*`"),
     Key::new(
         "options",
@@ -145,7 +201,12 @@ pub const CONTACT: &[Key] = &[
     Key::new("notification_period", Name, "always", "the timeperiod in which it is told"),
     Key::new("timezone", Text, "", "IANA name; the system's where nothing is said"),
     Key::new("match", Selection, "", "only about these objects; everything where nothing is said"),
-    Key::new("rate_limit", Special("`20 per 10m` or `off`"), "20 per 10m", "beyond it one summary instead of each message"),
+    Key::new(
+        "rate_limit",
+        Special("`20 per 10m` or `off`"),
+        "20 per 10m",
+        "beyond it one summary instead of each message",
+    ),
     Key::new("alias", Text, "", "for people; the name where nothing is said"),
     Key::new("custom_variables", TextMap, "", "read as `$_CONTACTKEY$`"),
 ];
@@ -173,10 +234,20 @@ pub const COMMAND: &[Key] = &[
 
 pub const ESCALATION: &[Key] = &[
     Key::new("match", Selection, "", "which objects"),
-    Key::new("contacts", Names, "", "contacts or groups: instead of the usual ones, with `contacts+` beside them"),
+    Key::new(
+        "contacts",
+        Names,
+        "",
+        "contacts or groups: instead of the usual ones, with `contacts+` beside them",
+    ),
     Key::new("first_notification", Whole(1, 4_294_967_295), "1", "the first message it holds for"),
     Key::new("last_notification", Whole(0, 4_294_967_295), "0", "the last one; `0`: no end"),
-    Key::new("notification_interval", Duration, "", "the object's; the shortest interval of all that match counts"),
+    Key::new(
+        "notification_interval",
+        Duration,
+        "",
+        "the object's; the shortest interval of all that match counts",
+    ),
     Key::new("period", Name, "always", "the timeperiod in which it holds"),
     Key::new("options", Words(NOTIFICATIONS), "all", "which messages"),
 ];
@@ -200,7 +271,16 @@ const TRI: &[&str] = &["on", "off", "any"];
 
 /// What discovery may find changed (`ossim-alarms-assets.md` 5).
 pub const ANOMALIES: &[&str] = &[
-    "mac", "ip_conflict", "service", "service_new", "service_gone", "version", "os", "host_new", "host_key", "certificate",
+    "mac",
+    "ip_conflict",
+    "service",
+    "service_new",
+    "service_gone",
+    "version",
+    "os",
+    "host_new",
+    "host_key",
+    "certificate",
     "stale",
 ];
 
@@ -209,7 +289,12 @@ pub const WHEN: &[Key] = &[
     Key::new("match", Selection, "", "only these objects; everything where nothing is said"),
     Key::new("states", Words(STATES), "down critical", "in these states"),
     Key::new("hard", Switch, "on", "confirmed problems alone"),
-    Key::new("lasting", Duration, "0", "how long all of this has held; for `hard`, since the problem became hard"),
+    Key::new(
+        "lasting",
+        Duration,
+        "0",
+        "how long all of this has held; for `hard`, since the problem became hard",
+    ),
     Key::new("period", Name, "always", "the timeperiod in which it acts"),
     Key::new("severity", Whole(0, 10), "0", "at least so severe"),
     Key::new("in_downtime", Word(TRI), "off", "`on`: only then; `any`: does not matter"),
@@ -239,7 +324,12 @@ pub const RULE: &[Key] = &[
     Key::new("repeat", DurationOr(&["off"]), "off", "`notify`, `webhook` and `run` again after so long"),
     Key::new("label", Text, "", "a label for the alarm"),
     Key::new("suppress", Switch, "off", "no ticket and no message, still shown"),
-    Key::new("priority", Whole(0, 1_000_000), "0", "of two rules that would open one ticket the higher one sets its fields"),
+    Key::new(
+        "priority",
+        Whole(0, 1_000_000),
+        "0",
+        "of two rules that would open one ticket the higher one sets its fields",
+    ),
 ];
 
 pub const NETWORK: &[Key] = &[
@@ -265,12 +355,27 @@ pub const DISCOVERY_RULE: &[Key] = &[
 
 pub const DISCOVERY: &[Key] = &[
     Key::new("targets", Texts, "", "addresses, ranges, `net:NAME`; `!` leaves out"),
-    Key::new("scan", Special("`ping`, `fast`, `normal`, `full`, or a list of ports"), "fast", "how deep it looks"),
-    Key::new("timing", Word(&["paranoid", "sneaky", "polite", "normal", "aggressive", "insane"]), "normal", "how fast it goes"),
+    Key::new(
+        "scan",
+        Special("`ping`, `fast`, `normal`, `full`, or a list of ports"),
+        "fast",
+        "how deep it looks",
+    ),
+    Key::new(
+        "timing",
+        Word(&["paranoid", "sneaky", "polite", "normal", "aggressive", "insane"]),
+        "normal",
+        "how fast it goes",
+    ),
     Key::new("engine", Word(&["builtin", "nmap"]), "builtin", "who looks"),
     Key::new("every", Text, "", "a duration, or day and time; by hand where nothing is said"),
     Key::new("window", Name, "always", "the timeperiod in which it runs"),
-    Key::new("mode", Word(&["report", "propose", "add", "monitor"]), "propose", "what becomes of what it finds"),
+    Key::new(
+        "mode",
+        Word(&["report", "propose", "add", "monitor"]),
+        "propose",
+        "what becomes of what it finds",
+    ),
     Key::new("max_new", Whole(0, 1_000_000), "50", "more new hosts than that become a proposal"),
     Key::new("stale_after", Special("`3 scans`"), "3 scans", "scans missed until a host is stale"),
     Key::new("quiet", Duration, "15m", "no messages about a host this young"),
