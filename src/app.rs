@@ -1,1 +1,337 @@
 //! Builds, starts, runs and drains the daemon: the only file that knows every part.
+//!
+//! Read it from top to bottom. Nothing is spawned while it is built, so every failure up to there is a plain
+//! return; after that, whatever fails is a part that ended.
+
+mod configuration;
+mod doors;
+mod parts;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tracing::{error, info, warn};
+use tracing_subscriber::util::TryInitError;
+use vigia_core::engine::Engine;
+use vigia_core::model::time::Timestamp;
+
+use self::configuration::{Configuration, LiveConfiguration};
+use self::doors::Doors;
+use self::parts::Parts;
+use crate::config::files::find;
+use crate::config::secret;
+use crate::desk::Desk;
+use crate::os::clock::Clock;
+use crate::os::files::{self, FileError};
+use crate::os::lock::{LockError, StateLock};
+use crate::os::stop::{Request as Signal, Signals};
+use crate::os::watch::{Files, Patience, Sources, Watcher};
+use crate::os::{limits, systemd};
+use crate::runtime::conductor::{self, Conductor};
+use crate::runtime::executor::{self, Executor};
+use crate::runtime::reload::{self, Reloader};
+use crate::runtime::snapshot::Ends;
+use crate::runtime::{Batch, Handle, Load, Meters, Tools, look};
+use crate::store::{self, IdleWriter, Store, StoreError};
+use crate::telemetry::{self, Chain};
+
+/// Inputs that wait for the conductor.
+const INBOX: usize = 4096;
+/// Jobs handed out that the executor has not taken.
+const JOBS: usize = 1024;
+/// Batches of events that a slow page may be behind before it is told to look again.
+const EVENTS: usize = 256;
+/// Reloads asked for at once.
+const RELOADS: usize = 16;
+/// For checks that run when we stop.
+const CHECKS_GRACE: Duration = Duration::from_secs(10);
+/// For any part but those, once it is told to stop.
+const PART_GRACE: Duration = Duration::from_secs(5);
+
+/// What `vigia serve` was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub config: PathBuf,
+    pub state_dir: PathBuf,
+    /// In place of `web: {listen: …}`, unless empty.
+    pub listen: Vec<SocketAddr>,
+    /// Refuse to start with any error in the configuration.
+    pub strict: bool,
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The report, as `vigia validate` prints it.
+    #[error("{0}")]
+    Configuration(String),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {at}")]
+    Listen { at: String, source: io::Error },
+    #[error("cannot take over signals")]
+    Signals(#[source] io::Error),
+    #[error("cannot begin to log")]
+    Logs(#[from] TryInitError),
+}
+
+impl StartError {
+    /// Trying again does not help: a person must change the configuration.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Configuration(_))
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody asked for it.
+    Asked,
+    /// A part that should run for ever ended on its own.
+    PartFailed,
+}
+
+/// Runs the daemon until it is asked to stop. What is wrong with the configuration goes to `report`.
+pub async fn serve(options: &Options, report: &mut dyn Write) -> Result<Ended, StartError> {
+    let built = build(options, report)?;
+    let mut running = start(built);
+    let ended = run(&mut running).await;
+    drain(running).await;
+    Ok(ended)
+}
+
+/// Everything that can fail, before anything runs.
+struct Built {
+    clock: Clock,
+    started: Timestamp,
+    _lock: StateLock,
+    configuration: Configuration,
+    store: Store,
+    writer: IdleWriter,
+    desk: Desk,
+    engine: Engine,
+    doors: Doors,
+    signals: Signals,
+    meters: Arc<Meters>,
+    tools: Arc<Tools>,
+}
+
+fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError> {
+    let clock = Clock::system();
+    let now = clock.now();
+    files::make_folder(&options.state_dir, 0o750)?;
+    let lock = StateLock::take(&options.state_dir, now)?;
+    let mut configuration = Configuration::load(options, report, now)?;
+    let settings = configuration.settings();
+    configuration
+        .log_to(telemetry::start(configuration::level(&settings), configuration::format(&settings))?);
+    limits::raise_open_files();
+    let opened = Store::open(&settings.store.path, clock.clone())?;
+    opened.store.set_retention(configuration::retention(&settings));
+    let desk = Desk::new(opened.store.clone(), configuration::policy(&settings));
+    let engine = Engine::new(configuration.inventory(), opened.restored, clock.now());
+    let listen = if options.listen.is_empty() { &settings.web.listen } else { &options.listen };
+    let control = options.state_dir.join("control.sock");
+    let doors = Doors::bind(listen, settings.metrics.listen, &control)?;
+    let signals = Signals::take().map_err(StartError::Signals)?;
+    let checks = vigia_checks::Shared::new(secret::source());
+    Ok(Built {
+        clock,
+        started: now,
+        _lock: lock,
+        configuration,
+        store: opened.store,
+        writer: opened.writer,
+        desk,
+        engine,
+        doors,
+        signals,
+        meters: Arc::default(),
+        tools: Arc::new(Tools::new(checks)),
+    })
+}
+
+struct Running {
+    parts: Parts,
+    writer: store::RunningWriter,
+    signals: Signals,
+    reloads: mpsc::Sender<reload::Request>,
+    tools: Arc<Tools>,
+    _lock: StateLock,
+}
+
+fn start(built: Built) -> Running {
+    let mut parts = Parts::default();
+    let world = Arc::new(built.engine.world().clone());
+    let (hosts, services) = (world.hosts.len(), world.services.len());
+    let writer = built.writer.start(world.clone());
+    let (inbox, inbox_receiver) = mpsc::channel(INBOX);
+    let (job_sender, jobs) = mpsc::channel(JOBS);
+    let (batches, batch_receiver) = mpsc::channel(1);
+    let (world_sender, worlds) = watch::channel(world);
+    let (events, _) = broadcast::channel(EVENTS);
+    let (reloads, requests) = mpsc::channel(RELOADS);
+    let (load_sender, load) = watch::channel(Load::default());
+    let configuration = built.configuration.run(&built.tools, &built.store, &built.desk);
+
+    parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
+    parts.spawn("conductor", |stop| {
+        let wiring = conductor::Wiring {
+            inbox: inbox_receiver,
+            jobs: job_sender,
+            batches,
+            worlds: world_sender,
+            events: events.clone(),
+            clock: built.clock.clone(),
+            meters: built.meters.clone(),
+        };
+        let conductor = Conductor::new(built.engine, wiring);
+        async move { drop(conductor.run(stop).await) }
+    });
+    parts.spawn("executor", |stop| {
+        let executor = Executor::new(executor::Wiring {
+            jobs,
+            results: inbox.clone(),
+            limits: configuration.limits.clone(),
+            load: load_sender,
+            look: look::with(built.tools.clone()),
+            processes: built.tools.processes.clone(),
+            clock: built.clock.clone(),
+            meters: built.meters.clone(),
+        });
+        async move {
+            let unfinished = executor.run(stop, CHECKS_GRACE).await;
+            if unfinished > 0 {
+                warn!(
+                    event = "executor.unfinished",
+                    count = unfinished,
+                    "checks were ended before they had finished"
+                );
+            }
+        }
+    });
+    let handle = Handle::new(Ends {
+        inbox: inbox.clone(),
+        worlds,
+        events,
+        load,
+        reloads: reloads.clone(),
+        config: configuration.health.subscribe(),
+        meters: built.meters.clone(),
+        clock: built.clock.clone(),
+        started: built.started,
+    });
+    parts.spawn("reload", |stop| {
+        let reloader = Reloader::new(reload::Wiring {
+            requests,
+            inbox,
+            health: configuration.health.clone(),
+            load: configuration.load.clone(),
+            watcher: watch_files(&configuration),
+            clock: built.clock,
+            meters: built.meters,
+        });
+        reloader.run(stop)
+    });
+    info!(
+        event = "vigia.started",
+        count = hosts + services,
+        "vigia {} watches {hosts} hosts and {services} services",
+        env!("CARGO_PKG_VERSION")
+    );
+    drop((built.doors, handle));
+    systemd::ready(&reload::status(&configuration.health.borrow()));
+    Running { parts, writer, signals: built.signals, reloads, tools: built.tools, _lock: built._lock }
+}
+
+async fn run(running: &mut Running) -> Ended {
+    loop {
+        tokio::select! {
+            Some(asked) = running.signals.next() => match asked.request {
+                Signal::Stop => {
+                    info!(event = "vigia.stopping", by = asked.by, "asked to stop");
+                    return Ended::Asked;
+                }
+                Signal::Reload => {
+                    let request = reload::Request { by: asked.by, answer: None };
+                    // Full: so many reloads are waiting that one more makes no difference.
+                    running.reloads.try_send(request).ok();
+                }
+            },
+            name = running.parts.any_ended() => {
+                error!(event = "vigia.failed", part = name, "ended on its own; the daemon stops with it");
+                return Ended::PartFailed;
+            }
+            () = running.writer.ended.cancelled() => {
+                error!(event = "vigia.failed", part = "store writer", "ended on its own; the daemon stops with it");
+                return Ended::PartFailed;
+            }
+        }
+    }
+}
+
+/// In the reverse order of the start: nobody is told to stop before whoever feeds it has stopped.
+async fn drain(mut running: Running) {
+    systemd::stopping("finishing the checks that run");
+    running.parts.stop("web", PART_GRACE).await;
+    running.parts.stop("reload", PART_GRACE).await;
+    running.parts.stop("executor", CHECKS_GRACE + PART_GRACE).await;
+    running.parts.stop("conductor", PART_GRACE).await;
+    running.parts.stop("store", PART_GRACE).await;
+    if tokio::time::timeout(PART_GRACE, running.tools.processes.close()).await.is_err() {
+        warn!(
+            event = "vigia.unfinished",
+            count = running.tools.processes.killing(),
+            "plugins that cannot be killed are left behind"
+        );
+    }
+    if tokio::time::timeout(PART_GRACE, running.writer.stop()).await.is_err() {
+        error!(
+            event = "vigia.unfinished",
+            part = "store writer",
+            "the disk did not take the last of it in time"
+        );
+    }
+    info!(event = "vigia.stopped", "everything is saved");
+}
+
+/// The conductor's batches as the store knows them; so neither knows the other.
+async fn to_store(mut batches: mpsc::Receiver<Batch>, store: mpsc::Sender<store::Batch>) {
+    while let Some(batch) = batches.recv().await {
+        let orders = batch.orders.into_iter().map(|kept| {
+            let answer = kept.answer;
+            let told = Box::new(move |saved: Result<(), store::NotKept>| {
+                answer(saved.map_err(|not| not.to_string()))
+            });
+            store::Accepted { at: kept.at, order: kept.order, answer: told }
+        });
+        let batch = store::Batch { events: batch.events, world: batch.world, orders: orders.collect() };
+        if store.send(batch).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// None where watching is not possible at all; the log says so, and `vigia reload` works all the same.
+fn watch_files(configuration: &LiveConfiguration) -> Option<Watcher> {
+    let request = configuration.request.clone();
+    let sources = Sources::new(move || {
+        let found = find(&request);
+        Files { files: found.files, folders: found.folders }
+    });
+    match Watcher::start(sources, Patience::default()) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            error!(event = "watch.failed", error = %Chain(&error), "changed files will not be noticed; use `vigia reload`");
+            None
+        }
+    }
+}

@@ -12,6 +12,8 @@ mod console;
 mod docs;
 mod recheck;
 mod reload;
+mod run;
+mod serve;
 mod status;
 mod table;
 mod ticket;
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     Man(docs::Man),
     Recheck(recheck::Recheck),
     Reload(reload::Reload),
+    Run(run::Run),
+    Serve(serve::Serve),
     Status(status::Status),
     Ticket(ticket::Ticket),
     User(user::User),
@@ -101,6 +105,8 @@ impl Command {
             Self::Downtime(args) => args.run(common, console),
             Self::Recheck(args) => args.run(common, console),
             Self::Reload(args) => args.run(common, console),
+            Self::Run(args) => args.run(common, console),
+            Self::Serve(args) => args.run(common, console),
             Self::Status(args) => args.run(common, console),
             Self::Ticket(args) => args.run(common, console),
             Self::User(args) => args.run(common, console),
@@ -113,6 +119,8 @@ impl Command {
 
 const EXAMPLES: &str = "\
 Examples:
+  vigia serve
+  vigia run web01/HTTP
   vigia status
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'

@@ -19,16 +19,16 @@ pub(super) fn event(event: &Event) {
         What::FlappingDisabled { subject } => on(subject, "flapping.stopped", "flap detection is off"),
         What::WentStale { subject, .. } => on(subject, "check.stale", "no result came for too long"),
         What::ResultRefused { refusal } => {
-            debug!(event = "result.refused", error = %refusal, "a result was not taken")
+            debug!(event = "result.refused", error = %refusal, "a result was not taken");
         }
         What::Acknowledged { subject, acknowledgement } => {
             on(subject, "problem.acknowledged", &format!("by {}", acknowledgement.author));
         }
         What::DowntimeStarted { id, subject } => {
-            on(subject, "downtime.started", &format!("downtime {id} is in effect"))
+            on(subject, "downtime.started", &format!("downtime {id} is in effect"));
         }
         What::DowntimeEnded { id, subject, .. } => {
-            on(subject, "downtime.ended", &format!("downtime {id} is over"))
+            on(subject, "downtime.ended", &format!("downtime {id} is over"));
         }
         What::AlarmOpened(alarm) => on(&alarm.subject, "alarm.opened", &format!("alarm {}", alarm.id)),
         What::AlarmClosed(alarm) => on(&alarm.subject, "alarm.closed", &format!("alarm {}", alarm.id)),
@@ -67,7 +67,7 @@ fn state(change: &StateChange) {
     match change.state_type {
         StateType::Hard => info!(event = "check.state", host, service, standing, "{message} confirmed"),
         StateType::Soft => {
-            debug!(event = "check.state", host, service, standing, "{message}, not confirmed yet")
+            debug!(event = "check.state", host, service, standing, "{message}, not confirmed yet");
         }
     }
 }

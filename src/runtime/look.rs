@@ -35,13 +35,7 @@ impl Tools {
     pub async fn look(&self, job: &Job, verbose: bool) -> Answer {
         match &job.check.method {
             CheckMethod::BuiltIn(check) => self.built_in(&**check, job, verbose).await,
-            CheckMethod::Plugin(command) => {
-                let mut answer = plugin::run(command, job.check.timeout, &self.processes).await;
-                if verbose {
-                    answer.detail = vec![format!("ran {}", command.argv.join(" "))];
-                }
-                answer
-            }
+            CheckMethod::Plugin(command) => plugin::run(command, job.check.timeout, &self.processes).await,
             // Nagios, too, takes a host without a check command as UP.
             CheckMethod::AssumedUp => {
                 Answer::new(Verdict::State(State::Ok), Output::line("(Host assumed to be up)"))

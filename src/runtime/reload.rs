@@ -37,6 +37,8 @@ pub struct Fresh {
 pub struct Findings {
     pub problems: Vec<Reported>,
     pub quarantine: Vec<Quarantined>,
+    /// What is written and not acted on by this version, one line each.
+    pub notices: Vec<String>,
     /// Settings that changed and take effect with the next start only.
     pub restart_needed: Vec<String>,
 }
@@ -44,13 +46,15 @@ pub struct Findings {
 /// An object with a mistake in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// As in problems: `web1/HTTP`, `template web-server`.
-    pub object: String,
+    /// `host`, `service`, `contact`, …
+    pub kind: &'static str,
+    /// `web1`, `web1/HTTP`, `ana`.
+    pub name: String,
     /// It goes on as it was when it was last good; else it is not loaded.
     pub is_last_good: bool,
-    /// What is wrong: path, line and message of the first problem.
     pub path: String,
     pub line: u32,
+    /// What is wrong with it.
     pub message: String,
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -26,36 +27,44 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Serves a TCP listener until `stop`.
 pub async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let accept = async || {
-        let (stream, address) = listener.accept().await?;
-        // Small answers leave at once.
-        drop(stream.set_nodelay(true));
-        Ok((stream, Peer::Tcp(address)))
+    let door = Arc::new(listener);
+    let accept = || -> Accepting<TcpStream> {
+        let door = door.clone();
+        Box::pin(async move {
+            let (stream, address) = door.accept().await?;
+            // Small answers leave at once.
+            drop(stream.set_nodelay(true));
+            Ok((stream, Peer::Tcp(address)))
+        })
     };
-    serve(accept, &router, &stop).await;
+    serve(accept, router, stop).await;
 }
 
 /// Serves the control socket until `stop`. `name_of` finds a user's name; a number stands where there is none.
 pub async fn local(
     listener: UnixListener,
     router: Router,
-    name_of: impl Fn(u32) -> Option<String>,
+    name_of: fn(u32) -> Option<String>,
     stop: CancellationToken,
 ) {
-    let accept = async || {
-        let (stream, _) = listener.accept().await?;
-        let uid = stream.peer_cred()?.uid();
-        let user: Arc<str> = name_of(uid).unwrap_or_else(|| format!("uid {uid}")).into();
-        Ok((stream, Peer::Local { user }))
+    let door = Arc::new(listener);
+    let accept = || -> Accepting<UnixStream> {
+        let door = door.clone();
+        Box::pin(async move {
+            let (stream, _) = door.accept().await?;
+            let uid = stream.peer_cred()?.uid();
+            let user: Arc<str> = name_of(uid).unwrap_or_else(|| format!("uid {uid}")).into();
+            Ok((stream, Peer::Local { user }))
+        })
     };
-    serve(accept, &router, &stop).await;
+    serve(accept, router, stop).await;
 }
 
-async fn serve<S>(
-    mut accept: impl AsyncFnMut() -> io::Result<(S, Peer)>,
-    router: &Router,
-    stop: &CancellationToken,
-) where
+/// The next connection. Boxed, since only then is the whole `Send`: one small allocation a connection.
+type Accepting<S> = Pin<Box<dyn Future<Output = io::Result<(S, Peer)>> + Send>>;
+
+async fn serve<S>(accept: impl Fn() -> Accepting<S> + Send, router: Router, stop: CancellationToken)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
@@ -70,7 +79,7 @@ async fn serve<S>(
             accepted = accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, router, &graceful, permit),
+            Ok((stream, peer)) => connection(stream, peer, &router, &graceful, permit),
             Err(error) => {
                 // Out of descriptors: those in use must end first, and asking again at once would only spin.
                 tracing::warn!(event = "web.accept", error = %error, "cannot take a connection");

@@ -62,7 +62,8 @@ fn good() -> Result<Fresh, String> {
 
 fn with_a_mistake() -> Result<Fresh, String> {
     let quarantined = Quarantined {
-        object: "web1/HTTP".into(),
+        kind: "service",
+        name: "web1/HTTP".into(),
         is_last_good: true,
         path: "conf.d/web.yaml".into(),
         line: 3,

@@ -1,0 +1,185 @@
+//! The configuration as the daemon lives with it: loaded at the start, loaded again, its settings handed to
+//! whoever they concern.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use vigia_core::model::inventory::SharedInventory;
+use vigia_core::model::time::Timestamp;
+
+use super::{Options, StartError};
+use crate::config::files::Request;
+use crate::config::problem;
+use crate::config::settings::Settings;
+use crate::config::{self, Loaded};
+use crate::desk::{Desk, Policy};
+use crate::runtime::reload::{ConfigHealth, Findings, Fresh, Load, Quarantined};
+use crate::runtime::{Limits, Tools};
+use crate::store::{Retention, Store};
+use crate::telemetry::{Chain, Level, LogFormat, Logs};
+
+/// Loaded, and nothing runs yet.
+pub(super) struct Configuration {
+    request: Request,
+    inventory: SharedInventory,
+    settings: Arc<Settings>,
+    health: ConfigHealth,
+    logs: Option<Logs>,
+}
+
+/// Of the running daemon.
+pub(super) struct LiveConfiguration {
+    pub(super) request: Request,
+    pub(super) load: Load,
+    pub(super) health: watch::Sender<Arc<ConfigHealth>>,
+    pub(super) limits: watch::Receiver<Limits>,
+    pub(super) settings: watch::Receiver<Arc<Settings>>,
+}
+
+impl Configuration {
+    /// Loads it, or says what is wrong. What is wrong with single objects is told and does not stop the start,
+    /// unless that was asked for.
+    pub(super) fn load(
+        options: &Options,
+        report: &mut dyn Write,
+        now: Timestamp,
+    ) -> Result<Self, StartError> {
+        let request = Request { config: options.config.clone(), state_dir: Some(options.state_dir.clone()) };
+        let loaded =
+            config::load(&request).map_err(|error| StartError::Configuration(Chain(&error).to_string()))?;
+        let text = problem::text(&loaded.problems);
+        let findings = findings(&loaded, Vec::new());
+        let Some(settings) = loaded.settings.filter(|_| !options.strict || findings.errors() == 0) else {
+            return Err(StartError::Configuration(text));
+        };
+        // Nobody may be reading it; the log and the page say it again.
+        write!(report, "{text}").ok();
+        let clean_at = findings.is_clean().then_some(now);
+        Ok(Self {
+            request,
+            inventory: Arc::new(loaded.inventory),
+            settings: Arc::new(settings),
+            health: ConfigHealth { generation: 0, loaded_at: now, clean_at, refused: None, findings },
+            logs: None,
+        })
+    }
+
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.clone()
+    }
+
+    pub(super) fn inventory(&self) -> SharedInventory {
+        self.inventory.clone()
+    }
+
+    pub(super) fn log_to(&mut self, logs: Logs) {
+        self.logs = Some(logs);
+    }
+
+    /// Makes what loads it again, and applies its settings to these.
+    pub(super) fn run(self, tools: &Arc<Tools>, store: &Store, desk: &Desk) -> LiveConfiguration {
+        let (limits_sender, limits) = watch::channel(limits(&self.settings));
+        let (settings_sender, settings) = watch::channel(self.settings.clone());
+        let (health, _) = watch::channel(Arc::new(self.health));
+        let concerned = Concerned {
+            tools: tools.clone(),
+            store: store.clone(),
+            desk: desk.clone(),
+            logs: self.logs,
+            limits: limits_sender,
+            settings: settings_sender,
+        };
+        let request = self.request.clone();
+        let started_with = self.settings;
+        let load = Arc::new(move |generation| {
+            let mut loaded = config::load(&self.request).map_err(|error| Chain(&error).to_string())?;
+            let settings = loaded.settings.take();
+            let restart_needed =
+                settings.as_ref().map(|new| new.needing_restart(&started_with)).unwrap_or_default();
+            let findings = findings(&loaded, restart_needed.into_iter().map(str::to_owned).collect());
+            // With a mistake in them, settings stay whole as they were.
+            if let Some(settings) = settings {
+                concerned.take(settings);
+            }
+            loaded.inventory.generation = generation;
+            Ok(Fresh { inventory: Arc::new(loaded.inventory), findings })
+        });
+        LiveConfiguration { request, load, health, limits, settings }
+    }
+}
+
+/// Who must hear of new settings.
+struct Concerned {
+    tools: Arc<Tools>,
+    store: Store,
+    desk: Desk,
+    logs: Option<Logs>,
+    limits: watch::Sender<Limits>,
+    settings: watch::Sender<Arc<Settings>>,
+}
+
+impl Concerned {
+    fn take(&self, settings: Settings) {
+        // Name servers and certificates of the system may have changed with it.
+        self.tools.refresh();
+        self.store.set_retention(retention(&settings));
+        self.desk.set_policy(policy(&settings));
+        if let Some(logs) = &self.logs {
+            logs.set_level(level(&settings));
+        }
+        self.limits.send_replace(limits(&settings));
+        self.settings.send_replace(Arc::new(settings));
+    }
+}
+
+fn findings(loaded: &Loaded, restart_needed: Vec<String>) -> Findings {
+    let quarantine = loaded.quarantine.iter().map(|one| Quarantined {
+        kind: one.kind,
+        name: one.name.clone(),
+        is_last_good: one.is_last_good,
+        path: one.path.clone(),
+        line: one.line,
+        message: one.message.clone(),
+    });
+    Findings {
+        problems: loaded.problems.clone(),
+        quarantine: quarantine.collect(),
+        notices: loaded.notices.iter().map(ToString::to_string).collect(),
+        restart_needed,
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let concurrency = &settings.concurrency;
+    let kinds = concurrency.kinds.iter().cloned().collect();
+    Limits { total: concurrency.total, per_host: concurrency.per_host, kinds }
+}
+
+pub(super) fn level(settings: &Settings) -> Level {
+    Level::from_word(settings.log.level).unwrap_or_default()
+}
+
+pub(super) fn format(settings: &Settings) -> LogFormat {
+    match settings.log.format {
+        config::settings::LogFormat::Auto => LogFormat::Auto,
+        config::settings::LogFormat::Text => LogFormat::Text,
+        config::settings::LogFormat::Json => LogFormat::Json,
+    }
+}
+
+pub(super) fn retention(settings: &Settings) -> Retention {
+    let kept = &settings.store.retention;
+    Retention { states: kept.states, events: kept.events, alarms: kept.alarms, audit: kept.audit }
+}
+
+pub(super) fn policy(settings: &Settings) -> Policy {
+    let (password, session) = (&settings.web.password, &settings.web.session);
+    Policy {
+        min_length: usize::try_from(password.min).unwrap_or(usize::MAX),
+        tries: password.tries,
+        lock: password.lock,
+        session_idle: session.idle,
+        session_absolute: session.absolute,
+    }
+}

@@ -1,0 +1,130 @@
+//! The listeners: bound while nothing runs yet, opened when everything else does.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::StartError;
+use super::parts::Parts;
+use crate::config::settings::{self, Settings};
+use crate::os::files::{self, FileError};
+use crate::telemetry::Chain;
+use crate::web::auth::{Anonymous, Rules};
+use crate::web::backend::Backend;
+use crate::web::{Web, serve};
+
+/// The group may connect, and whoever may connect is an admin.
+const SOCKET_MODE: u32 = 0o660;
+
+pub(super) struct Doors {
+    tcp: Vec<TcpListener>,
+    metrics: Option<TcpListener>,
+    control: UnixListener,
+}
+
+impl Doors {
+    pub(super) fn bind(
+        listen: &[SocketAddr],
+        metrics: Option<SocketAddr>,
+        control: &Path,
+    ) -> Result<Self, StartError> {
+        let tcp = listen.iter().map(|at| bind(*at)).collect::<Result<_, _>>()?;
+        Ok(Self { tcp, metrics: metrics.map(bind).transpose()?, control: bind_control(control)? })
+    }
+
+    /// The addresses, with the real port where 0 was asked for.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.tcp.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Lets people in. All of it belongs to the part `web`.
+    pub(super) fn open(self, parts: &mut Parts, backend: Arc<dyn Backend>, settings: &Settings) {
+        let streams = CancellationToken::new();
+        let web = Web::new(backend, rules(settings), streams.clone());
+        for listener in self.tcp {
+            tell(&listener, "web.listening");
+            let router = web.router();
+            parts.spawn("web", |stop| tcp(listener, router, stop));
+        }
+        if let Some(listener) = self.metrics {
+            tell(&listener, "metrics.listening");
+            let router = web.metrics_router();
+            parts.spawn("web", |stop| tcp(listener, router, stop));
+        }
+        let (control, router) = (self.control, web.router());
+        parts.spawn("web", |stop| async move {
+            match tokio::net::UnixListener::from_std(control) {
+                Ok(listener) => serve::local(listener, router, user_name, stop).await,
+                Err(error) => error!(event = "web.failed", error = %Chain(&error), "no control socket"),
+            }
+        });
+        // Event streams never end by themselves: they end with this part.
+        parts.spawn("web", |stop| async move {
+            tokio::select! {
+                () = web.follow() => {}
+                () = stop.cancelled() => {}
+            }
+            streams.cancel();
+        });
+    }
+}
+
+async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken) {
+    match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => serve::tcp(listener, router, stop).await,
+        Err(error) => error!(event = "web.failed", error = %Chain(&error), "a listener is gone"),
+    }
+}
+
+fn tell(listener: &TcpListener, event: &str) {
+    if let Ok(address) = listener.local_addr() {
+        info!(event, %address, "http://{address}/");
+    }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let anonymous = match settings.web.anonymous {
+        settings::Anonymous::Loopback => Anonymous::Loopback,
+        settings::Anonymous::Nobody => Anonymous::None,
+        settings::Anonymous::Everybody => Anonymous::All,
+    };
+    Rules { anonymous, url: settings.web.url.clone(), names: Vec::new(), tls: false }
+}
+
+fn user_name(uid: u32) -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok()??;
+    Some(user.name)
+}
+
+fn bind(at: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(at).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|source| StartError::Listen { at: at.to_string(), source })
+}
+
+/// A socket file that is there was left by a daemon that is gone: we hold the lock on its folder.
+fn bind_control(path: &Path) -> Result<UnixListener, StartError> {
+    files::remove(path)?;
+    let bind = || -> io::Result<UnixListener> {
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    let listener = bind().map_err(|source| StartError::Listen { at: path.display().to_string(), source })?;
+    set_mode(path).map_err(FileError::on("set the rights of", path))?;
+    Ok(listener)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the rights of a socket, not of a file of ours")]
+fn set_mode(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))
+}
