@@ -59,14 +59,21 @@ impl Engine {
     }
 
     /// The clock jumped: planned checks move with it, so that neither a thousand are late at once nor all wait.
-    /// Nothing comes later than its interval from now, however often this is called.
+    /// A check that is due about now or within its interval stays, so being told twice of one jump does no harm.
     pub fn shift(&mut self, by_micros: i64, now: Timestamp) {
         let inventory = Arc::clone(&self.world.inventory);
         self.agenda.move_all(|object, due| {
             let policy = Definition::of(&inventory, object).policy;
-            let moved = Timestamp::from_micros(due.as_micros().saturating_add(by_micros));
             let span = policy.check_interval.max(policy.retry_interval);
-            if moved > now.after(span) { now.after(phase(hash_of(&inventory, object), span)) } else { moved }
+            let fits = |due: Timestamp| due.after(JUMP) >= now && due <= now.after(span);
+            let moved = Timestamp::from_micros(due.as_micros().saturating_add(by_micros));
+            if fits(due) {
+                due
+            } else if fits(moved) {
+                moved
+            } else {
+                now.after(phase(hash_of(&inventory, object), span))
+            }
         });
         for id in inventory.host_ids() {
             self.show_plan(Checkable::Host(id));
