@@ -62,7 +62,7 @@ impl Endpoint {
 /// What kind of trouble; some checks let the user choose what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The name has no address.
+    /// There is no such name, or it has no fitting address.
     Name,
     Refused,
     /// No way there.
@@ -75,7 +75,7 @@ pub enum Trouble {
     Garbage,
     /// TLS could not be agreed on.
     Tls,
-    /// Something is missing on this machine.
+    /// Something is missing on this machine or on the way to knowing: files, sockets, name servers.
     Local,
 }
 
@@ -94,8 +94,9 @@ impl Failure {
     /// CRITICAL when the target is to blame, UNKNOWN when we cannot look.
     pub fn state(&self) -> State {
         match self.trouble {
-            Trouble::Name | Trouble::Local => State::Unknown,
-            Trouble::Refused
+            Trouble::Local => State::Unknown,
+            Trouble::Name
+            | Trouble::Refused
             | Trouble::Unreachable
             | Trouble::Reset
             | Trouble::Closed
@@ -203,21 +204,23 @@ impl Call<'_> {
             let stream = connect_one(address).await?;
             return Ok(self.connected(stream, address, Duration::ZERO, begun.elapsed()));
         }
-        self.enters(Phase::Resolve);
         let begun = Instant::now();
-        let found = self.shared.resolver.resolve(name, port, family).await;
-        let addresses = found.map_err(|reason| Failure::new(Trouble::Name, reason))?;
+        let addresses = self.resolve(name, port, family).await?;
         let resolve = begun.elapsed();
-        self.note(|| {
-            format!(
-                "{name} is {}",
-                addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ")
-            )
-        });
         self.enters(Phase::Connect);
         let begun = Instant::now();
         let (stream, address) = race(&addresses).await?;
         Ok(self.connected(stream, address, resolve, begun.elapsed()))
+    }
+
+    /// The addresses of a name, with the port.
+    pub async fn resolve(&self, name: &str, port: u16, family: IpFamily) -> Result<Vec<SocketAddr>, Failure> {
+        self.enters(Phase::Resolve);
+        let found = self.shared.resolver.resolve(name, port, family).await?;
+        self.note(|| {
+            format!("{name} is {}", found.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", "))
+        });
+        Ok(found)
     }
 
     /// Ends a connection with FIN: says that nothing more comes, then takes what the peer still sends for a moment,

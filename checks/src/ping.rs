@@ -18,7 +18,7 @@ use vigia_core::nagios::threshold;
 use crate::icmp::{Answer, Echoes, NoIcmp, TOKEN_BYTES};
 use crate::kind::{BuiltIn, Call, Kind, Phase, Probe, Short};
 use crate::liveness::{self, Sign};
-use crate::net::{self, Endpoint, Failure, Trouble};
+use crate::net::{self, Endpoint, Failure};
 use crate::options::{Given, Node, Opt, OptionType, Reader, Shape, Size, Value, duration};
 use crate::outcome::Outcome;
 
@@ -207,11 +207,10 @@ impl Seen {
 
 impl Ping {
     async fn look(&self, call: &Call<'_>) -> Outcome {
-        call.enters(Phase::Resolve);
         let name = self.endpoint.address(call);
-        let targets = match call.shared.resolver.resolve(name, 0, self.endpoint.family).await {
+        let targets = match call.resolve(name, 0, self.endpoint.family).await {
             Ok(targets) => targets,
-            Err(reason) => return Failure::new(Trouble::Name, reason).outcome(call),
+            Err(failure) => return failure.outcome(call),
         };
         call.enters(Phase::Answer);
         let mut outcome = None;

@@ -8,6 +8,7 @@ use hickory_resolver::config::LookupIpStrategy;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 
+use crate::net::{Failure, Trouble};
 use crate::options::Choice;
 
 /// Which of the two internets.
@@ -61,11 +62,11 @@ impl Resolver {
         Self { dns: dns.map_err(|error| error.to_string()) }
     }
 
-    /// All addresses of a name with a port, IPv6 and IPv4 in turns; the reason why there is none otherwise.
-    pub async fn resolve(&self, name: &str, port: u16, family: IpFamily) -> Result<Vec<SocketAddr>, String> {
+    /// All addresses of a name with a port, IPv6 and IPv4 in turns.
+    pub async fn resolve(&self, name: &str, port: u16, family: IpFamily) -> Result<Vec<SocketAddr>, Failure> {
         let name = name.trim();
         if name.is_empty() {
-            return Err("there is no address to connect to".to_owned());
+            return Err(Failure::new(Trouble::Local, "there is no address to connect to"));
         }
         let found = match literal(name, port) {
             Some(address) => vec![address],
@@ -73,30 +74,33 @@ impl Resolver {
         };
         let fitting: Vec<SocketAddr> =
             found.iter().copied().filter(|address| family.holds(address.ip())).collect();
-        match (fitting.is_empty(), family) {
-            (false, _) => Ok(in_turns(fitting)),
-            (true, IpFamily::V4) => Err(format!("`{name}` has no IPv4 address, only {}", list(&found))),
-            (true, IpFamily::V6) => Err(format!("`{name}` has no IPv6 address, only {}", list(&found))),
-            (true, IpFamily::Any) => Err(format!("`{name}` has no address")),
+        if !fitting.is_empty() {
+            return Ok(in_turns(fitting));
         }
+        let text = match family {
+            IpFamily::V4 => format!("`{name}` has no IPv4 address, only {}", list(&found)),
+            IpFamily::V6 => format!("`{name}` has no IPv6 address, only {}", list(&found)),
+            IpFamily::Any => format!("`{name}` has no address"),
+        };
+        Err(Failure::new(Trouble::Name, text))
     }
 
-    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-        let reason = match &self.dns {
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let failure = match &self.dns {
             Ok(dns) => match dns.lookup_ip(name).await {
                 Ok(answer) => return Ok(answer.iter().map(|ip| SocketAddr::new(ip, port)).collect()),
                 Err(error) => explain(name, &error),
             },
-            Err(reason) => format!("`{name}` does not resolve: {reason}"),
+            Err(reason) => Failure::new(Trouble::Local, format!("`{name}` does not resolve: {reason}")),
         };
         // Names without a dot, and those of the link, may be known to the C library alone (mDNS, LDAP, NIS).
         if self.dns.is_err() || !name.contains('.') || name.ends_with(".local") {
             return match tokio::net::lookup_host((name, port)).await {
                 Ok(found) => Ok(found.collect()),
-                Err(_also) => Err(reason),
+                Err(_also) => Err(failure),
             };
         }
-        Err(reason)
+        Err(failure)
     }
 }
 
@@ -115,22 +119,23 @@ pub(crate) fn literal(text: &str, port: u16) -> Option<SocketAddr> {
     Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)))
 }
 
-fn explain(name: &str, error: &NetError) -> String {
+/// A name that does not exist is the target's trouble; a name server that is silent or broken is ours.
+fn explain(name: &str, error: &NetError) -> Failure {
     let code = match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => Some(none.response_code),
         NetError::Dns(DnsError::ResponseCode(code)) => Some(*code),
         _ => None,
     };
-    let reason = match code {
-        Some(ResponseCode::NXDomain) => "there is no such name (NXDOMAIN)".to_owned(),
-        Some(ResponseCode::ServFail) => "the name server failed (SERVFAIL)".to_owned(),
-        Some(ResponseCode::Refused) => "the name server refused (REFUSED)".to_owned(),
-        Some(ResponseCode::NoError) => "the name has no address".to_owned(),
-        Some(other) => format!("the name server answered {other}"),
-        None if matches!(error, NetError::Timeout) => "no name server answered".to_owned(),
-        None => error.to_string(),
+    let (trouble, reason) = match code {
+        Some(ResponseCode::NXDomain) => (Trouble::Name, "there is no such name (NXDOMAIN)".to_owned()),
+        Some(ResponseCode::NoError) => (Trouble::Name, "the name has no address".to_owned()),
+        Some(ResponseCode::ServFail) => (Trouble::Local, "the name server failed (SERVFAIL)".to_owned()),
+        Some(ResponseCode::Refused) => (Trouble::Local, "the name server refused (REFUSED)".to_owned()),
+        Some(other) => (Trouble::Local, format!("the name server answered {other}")),
+        None if matches!(error, NetError::Timeout) => (Trouble::Local, "no name server answered".to_owned()),
+        None => (Trouble::Local, error.to_string()),
     };
-    format!("`{name}` does not resolve: {reason}")
+    Failure::new(trouble, format!("`{name}` does not resolve: {reason}"))
 }
 
 /// One of each family in turn, so that a dead one costs a quarter of a second and not the whole deadline.
@@ -248,8 +253,8 @@ mod tests {
             ("web1.example.test", IpFamily::V6, "has no IPv6 address, only 192.0.2.1"),
             ("", IpFamily::Any, "there is no address to connect to"),
         ] {
-            let why = resolver.resolve(name, 80, family).await.unwrap_err();
-            assert!(why.contains(part), "{name}: {why}");
+            let failure = resolver.resolve(name, 80, family).await.unwrap_err();
+            assert!(failure.text.contains(part), "{name}: {failure:?}");
         }
     }
 }

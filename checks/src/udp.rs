@@ -77,12 +77,10 @@ impl Probe for Udp {
 impl Udp {
     /// Of several addresses the first is asked: over UDP nothing tells a dead one from a slow one.
     async fn ask(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
-        call.enters(Phase::Resolve);
         let name = self.endpoint.address(call);
-        let found = call.shared.resolver.resolve(name, self.port, self.endpoint.family).await;
-        let address = found.map_err(|why| Failure::new(Trouble::Name, why))?.into_iter().next();
-        let address =
-            address.ok_or_else(|| Failure::new(Trouble::Name, format!("`{name}` has no address")))?;
+        let found = call.resolve(name, self.port, self.endpoint.family).await?;
+        let none = || Failure::new(Trouble::Name, format!("`{name}` has no address"));
+        let address = found.into_iter().next().ok_or_else(none)?;
         call.enters(Phase::Answer);
         exchange(address, &self.send).await.map_err(|error| {
             let (trouble, reason) = explain(&error);

@@ -89,10 +89,7 @@ impl Http {
     }
 
     fn follows(&self, answer: &Answer) -> bool {
-        let is_expected = self
-            .expect
-            .as_ref()
-            .is_some_and(|expect| expect.holds(answer.status.as_u16(), &answer.status_line));
+        let is_expected = self.expect.as_ref().is_some_and(|expect| expect.holds(answer));
         self.redirects == Redirects::Follow
             && !is_expected
             && matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308)
@@ -243,7 +240,8 @@ impl Http {
     fn judge(&self, call: &Call<'_>, url: &Url, answer: &Answer, walk: Walk) -> Outcome {
         let took = call.elapsed();
         let mut complaints: Vec<String> = Vec::new();
-        let mut state = self.judge_status(answer, &mut complaints);
+        let is_expected = self.expect.as_ref().is_none_or(|expect| expect.holds(answer));
+        let mut state = if is_expected { self.judge_status(answer) } else { State::Critical };
         let mut raise = |to: State| {
             if to.severity() > state.severity() {
                 state = to;
@@ -255,26 +253,27 @@ impl Http {
         }
         raise(self.content.judge(url, answer, &mut complaints));
         raise(judge_time(took, self.warn, self.crit));
-        let mut text = answer.status_line.clone();
+        let (colon, mut text) = if is_expected {
+            (":", answer.status_line.clone())
+        } else {
+            let (port, line) = (url.port(), &answer.status_line);
+            (" -", format!("Invalid HTTP response received from host on port {port}: {line}"))
+        };
         if !complaints.is_empty() {
             let _infallible = write!(text, " - {}", complaints.join(", "));
         }
-        let _infallible =
-            write!(text, " - {} bytes in {:.3} second response time", answer.size, took.as_secs_f64());
+        let seconds = took.as_secs_f64();
+        let _infallible = write!(text, " - {} bytes in {seconds:.3} second response time", answer.size);
         let state = weigh(state, &mut text, walk.verdict.as_ref());
         let perfdata = self.perfdata(call, answer, &walk, took);
         let mut lines = walk.trace;
         lines.extend(walk.verdict.map(|verdict| verdict.notes).unwrap_or_default());
-        Outcome::new(state, format!("HTTP {}: {text}", state.word())).perfdata(perfdata).long(&lines)
+        Outcome::new(state, format!("HTTP {}{colon} {text}", state.word())).perfdata(perfdata).long(&lines)
     }
 
-    fn judge_status(&self, answer: &Answer, complaints: &mut Vec<String>) -> State {
-        if let Some(expect) = &self.expect {
-            if expect.holds(answer.status.as_u16(), &answer.status_line) {
-                return State::Ok;
-            }
-            complaints.push("not a status that was expected".to_owned());
-            return State::Critical;
+    fn judge_status(&self, answer: &Answer) -> State {
+        if self.expect.is_some() {
+            return State::Ok;
         }
         match answer.status.as_u16() {
             200..=299 => State::Ok,
@@ -326,12 +325,12 @@ impl Content {
         if needs_body {
             self.judge_body(url, answer, &mut complain);
         }
-        let body = u64::try_from(answer.body.len()).unwrap_or(u64::MAX);
-        if let Some(min) = self.min_size.filter(|min| body < *min) {
-            complain(State::Warning, format!("page size {body} too small (less than {min})"));
+        if self.min_size.is_some_and(|min| answer.size < min) {
+            complain(State::Warning, format!("page size {} too small", answer.size));
         }
-        if answer.is_cut && self.limits_size {
-            complain(State::Warning, format!("page size too large (more than {})", self.max_size));
+        let is_larger = answer.is_cut || usize::try_from(answer.size).is_ok_and(|size| size > self.max_size);
+        if self.limits_size && is_larger {
+            complain(State::Warning, format!("page size {} too large", answer.size));
         }
         if let Some(max) = self.max_age {
             match age(answer) {

@@ -20,6 +20,7 @@ use crate::options::{
 };
 use crate::secure::{TLS, Tls, TlsMode};
 use crate::tcp::certificate_days;
+use exchange::Answer;
 use url::Url;
 
 pub(crate) const HTTP: Kind = Kind {
@@ -92,10 +93,13 @@ const OPTIONS: &[Opt] = &[
         .flags("-d --header-string"),
     Opt::new::<Pattern>("regex", "what the body must match").flags("-r --ereg"),
     Opt::new::<Pattern>("not_regex", "what the body must not match"),
+    Opt::new::<bool>("linespan", "`.` in the regular expressions takes line ends too")
+        .default("off")
+        .sets(&[("-l --linespan", "on")]),
     Opt::new::<bool>("invert_regex", "`regex` must not match, as `not_regex`")
         .default("off")
         .sets(&[("--invert-regex", "on")]),
-    Opt::new::<Size>("min_size", "a smaller answer is WARNING"),
+    Opt::new::<Size>("min_size", "a smaller answer (head and body) is WARNING"),
     Opt::new::<Size>("max_size", "a larger answer is WARNING; not given: so much is read of it")
         .default("1MiB"),
     Opt::new::<Duration>("max_age", "a document that was changed longer ago is CRITICAL")
@@ -279,11 +283,12 @@ enum Expected {
 }
 
 impl StatusList {
-    fn holds(&self, status: u16, line: &str) -> bool {
+    fn holds(&self, answer: &Answer) -> bool {
+        let status = answer.status.as_u16();
         self.0.iter().any(|expected| match expected {
             Expected::Code(code) => *code == status,
             Expected::Class(class) => *class == status / 100,
-            Expected::Line(text) => line.contains(text.as_str()),
+            Expected::Line(text) => answer.status_line.contains(text.as_str()),
         })
     }
 }
@@ -402,13 +407,17 @@ fn decode(given: &Given, reader: &mut Reader) -> Option<Box<dyn Probe>> {
 
 fn content(given: &Given) -> Content {
     let inverts: bool = given.get("invert_regex");
-    let (regex, inverted): (Option<Pattern>, Option<Pattern>) =
-        if inverts { (None, given.find("regex")) } else { (given.find("regex"), None) };
+    let spans: bool = given.get("linespan");
+    let pattern = |name| {
+        given.find::<Pattern>(name).map(|pattern| if spans { pattern.spanning_lines() } else { pattern })
+    };
+    let regex = pattern("regex");
+    let (regex, inverted) = if inverts { (None, regex) } else { (regex, None) };
     Content {
         contains: given.find::<Texts>("contains").unwrap_or_default().0,
         header_contains: given.find::<Texts>("header_contains").unwrap_or_default().0,
         regex,
-        not_regex: given.find("not_regex").or(inverted),
+        not_regex: pattern("not_regex").or(inverted),
         min_size: given.find::<Size>("min_size").map(|size| size.0),
         // A bound of ours on top: a check is no download.
         max_size: usize::try_from(given.get::<Size>("max_size").0.min(256 << 20)).unwrap_or(1 << 20),

@@ -239,12 +239,24 @@ impl OptionType for Age {
 #[derive(Clone, Debug)]
 pub struct Pattern(pub regex::bytes::Regex);
 
+impl Pattern {
+    /// The same with `.` for line ends too.
+    #[must_use]
+    pub fn spanning_lines(self) -> Self {
+        let mut builder = regex::bytes::RegexBuilder::new(self.0.as_str());
+        builder.size_limit(SIZE_LIMIT).dot_matches_new_line(true).build().map_or(self, Self)
+    }
+}
+
+/// Of a compiled expression, in bytes.
+const SIZE_LIMIT: usize = 1 << 20;
+
 impl OptionType for Pattern {
     const SHAPE: Shape = Shape::Pattern;
 
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(value, "a regular expression")?;
-        match regex::bytes::RegexBuilder::new(text).size_limit(1 << 20).build() {
+        match regex::bytes::RegexBuilder::new(text).size_limit(SIZE_LIMIT).build() {
             Ok(pattern) => Some(Self(pattern)),
             Err(error) => {
                 // The library draws the pattern over several lines; the last one says what is wrong.

@@ -46,6 +46,11 @@ async fn expected_statuses_replace_the_rules() {
     for (expect, code) in [("403", 0), ("200,4xx", 0), ("'HTTP/1.1 403'", 0), ("200", 2), ("2xx", 2)] {
         assert_eq!(http(port, &format!("-e {expect}")).await.0, code, "{expect}");
     }
+    let text = http(port, "-e 200").await.1;
+    let wanted = format!(
+        "HTTP CRITICAL - Invalid HTTP response received from host on port {port}: HTTP/1.1 403 Forbidden - "
+    );
+    assert!(text.starts_with(&wanted), "{text}");
 }
 
 #[tokio::test]
@@ -67,8 +72,11 @@ async fn content_is_searched_across_chunks() {
     assert!(http(port, "-r absent").await.1.contains(" - pattern not found - "));
     assert!(http(port, "--not-regex world").await.1.contains(" - pattern found - "));
     assert_eq!(http(port, "-r world --invert-regex").await.0, 2);
-    assert!(http(port, "-m 100").await.1.contains("HTTP WARNING: HTTP/1.1 200 OK - page size 11 too small"));
-    assert!(http(port, "-m 1:5").await.1.contains("page size too large"));
+    let lines = answers("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello\nworld").await;
+    assert_eq!(http(lines, "-r hello.world").await.0, 2);
+    assert_eq!(http(lines, "-r hello.world -l").await.0, 0);
+    assert!(http(port, "-m 100").await.1.contains("HTTP WARNING: HTTP/1.1 200 OK - page size 58 too small"));
+    assert!(http(port, "-m 1:5").await.1.contains(" too large - "));
 }
 
 #[tokio::test]

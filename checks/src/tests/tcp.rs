@@ -106,7 +106,7 @@ async fn escapes_are_read_only_when_asked_for() {
 #[tokio::test]
 async fn the_wrong_family_is_said_and_not_quietly_replaced() {
     let (code, text) = check("tcp", "-H 127.0.0.1 -p 80 -6").await;
-    assert_eq!((code, text.as_str()), (3, "TCP UNKNOWN - `127.0.0.1` has no IPv6 address, only 127.0.0.1"));
+    assert_eq!((code, text.as_str()), (2, "TCP CRITICAL - `127.0.0.1` has no IPv6 address, only 127.0.0.1"));
 }
 
 #[tokio::test]
