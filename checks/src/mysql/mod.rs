@@ -184,10 +184,8 @@ impl Mysql {
             call.enters(Phase::Connect);
             return self.ask(call, opts.socket(Some(path.clone())).into(), path).await;
         }
-        call.enters(Phase::Resolve);
         let name = self.endpoint.address(call);
-        let found = call.shared.resolver.resolve(name, self.port, self.endpoint.family).await;
-        let addresses = found.map_err(|reason| Failure::new(Trouble::Name, reason))?;
+        let addresses = call.resolve(name, self.port, self.endpoint.family).await?;
         let ips: Vec<IpAddr> = addresses.iter().map(|address| address.ip()).collect();
         let peer = ips.first().map_or_else(|| name.to_owned(), ToString::to_string);
         let place = format!("address {peer} and port {}", self.port);
