@@ -79,22 +79,33 @@ impl Engine {
         .ok_or_else(|| Refusal::UnknownObject(result.key.clone()))
     }
 
-    fn admit<M: Member>(&self, id: M, result: &CheckResult, now: Timestamp) -> Result<(), Refusal> {
+    /// What is not taken still was a check that ran: the next one is planned all the same.
+    fn admit<M: Member>(&mut self, id: M, result: &CheckResult, now: Timestamp) -> Result<(), Refusal> {
+        let refused = self.refusal(id, result, now);
+        if refused.is_some() && result.source == Source::Active {
+            let inventory = Arc::clone(&self.world.inventory);
+            let definition = Definition::of(&inventory, id.object());
+            self.plan_after_result(id, &definition, result.started, now);
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn refusal<M: Member>(&self, id: M, result: &CheckResult, now: Timestamp) -> Option<Refusal> {
         let definition = Definition::of(&self.world.inventory, id.object());
         let status = id.status(&self.world);
         if result.source == Source::Passive {
             if !definition.is_monitored {
-                return Err(Refusal::NotMonitored(result.key.clone()));
+                return Some(Refusal::NotMonitored(result.key.clone()));
             }
             if !definition.accepts_passive(status) {
-                return Err(Refusal::PassiveOff(result.key.clone()));
+                return Some(Refusal::PassiveOff(result.key.clone()));
             }
         }
         // Commands carry whole seconds. What seems to come from the future was seen by a clock that went back.
         let is_older = status
             .last_check
             .is_some_and(|last| last <= now && result.started.as_second() < last.as_second());
-        if is_older { Err(Refusal::Outdated(result.key.clone())) } else { Ok(()) }
+        is_older.then(|| Refusal::Outdated(result.key.clone()))
     }
 
     pub(super) fn fold_service(

@@ -509,6 +509,19 @@ fn an_older_result_never_overwrites_a_newer_one() {
 }
 
 #[test]
+fn a_check_overtaken_by_a_passive_result_is_planned_again() {
+    let mut story = Story::new(many(1, 300));
+    let job = story.engine.take_due(story.now.after(Duration::from_secs(5))).unwrap();
+    story.now = job.due.after(Duration::from_secs(9));
+    let heard = story.result("host-00000", 0, Source::Passive);
+    story.step(Input::Result(heard)).unwrap();
+    let mut overtaken = story.result("host-00000", 2, Source::Active);
+    overtaken.started = job.due;
+    assert!(matches!(story.step(Input::Result(overtaken)), Err(Refusal::Outdated(_))));
+    assert!(story.engine.next_check().is_some());
+}
+
+#[test]
 fn switching_checks_off_and_on_again_plans_them_anew() {
     let mut story = Story::new(web());
     story.sees(0, "web", 0).sees(0, "web/http", 0);
