@@ -1,6 +1,7 @@
 //! The store as its users see it: batches in, rows out, also over restarts, crashes and full disks.
 
 mod crash;
+mod full;
 mod records;
 mod statuses;
 mod trouble;
