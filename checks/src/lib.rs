@@ -14,6 +14,7 @@ mod outcome;
 mod resolve;
 pub mod secure;
 
+mod dns;
 mod http;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -51,6 +52,7 @@ pub const KINDS: &[&Kind] = &[
     #[cfg(feature = "mysql")]
     &mysql::KIND,
     &ping::KIND,
+    &dns::KIND,
     &tls::KIND,
     &smtp::KIND,
 ];

@@ -1,7 +1,7 @@
 //! The checks against peers of our own that misbehave in one way each, through the door that plugins use.
 
 mod http;
-mod made_certificates;
+pub(crate) mod made_certificates;
 mod options;
 mod peers;
 mod tcp;
@@ -13,7 +13,7 @@ use crate::options::Secret;
 use crate::{Shared, cli};
 
 /// Runs `vigia check KIND …`; an argument with blanks stands in single quotes.
-pub(super) async fn check(kind: &str, line: &str) -> (u8, String) {
+pub(crate) async fn check(kind: &str, line: &str) -> (u8, String) {
     let secrets = Arc::new(|secret: &Secret| match secret {
         Secret::Literal(text) => Ok(text.clone()),
         Secret::File(_) | Secret::Env(_) | Secret::Credential(_) => Err("not in this test".to_owned()),
