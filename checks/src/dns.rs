@@ -36,7 +36,8 @@ pub(crate) const KIND: Kind = Kind {
 };
 
 const OPTIONS: &[Opt] = &[
-    Opt::new::<String>("name", "the name to ask for; compulsory. An address is asked for by its PTR")
+    Opt::new::<String>("name", "the name to ask for; an address is asked for by its PTR")
+        .required_unless("server")
         .flags("-l --query_address"),
     Opt::new::<String>("server", "the name server to ask, instead of the host").flags("-s"),
     Opt::new::<u16>("port", "the server's port").default("53").flags("-p"),
@@ -395,9 +396,14 @@ mod tests {
 
     /// A server that answers every question with what the function makes of it, by UDP and TCP on one port.
     async fn server(answer: impl Fn(&mut Message, bool) + Send + Sync + Clone + 'static) -> u16 {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let port = udp.local_addr().unwrap().port();
-        let tcp = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let (udp, tcp, port) = loop {
+            let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let port = udp.local_addr().unwrap().port();
+            // Another test may have this port of TCP.
+            if let Ok(tcp) = TcpListener::bind(("127.0.0.1", port)).await {
+                break (udp, tcp, port);
+            }
+        };
         let reply = move |question: &[u8], is_tcp: bool| {
             let mut message = Message::from_vec(question).unwrap();
             message.metadata.message_type = MessageType::Response;

@@ -360,6 +360,7 @@ fn describe(number: u32, answer: &Answer, target: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::check;
     use crate::trial::{decoded, list, look, loopback, refusals, shared, text};
     use crate::{Target, run};
 
@@ -440,6 +441,17 @@ mod tests {
         let target = Target { is_host_check: true, ..loopback() };
         let outcome = run(&*check, &target, &shared).await;
         assert_eq!(outcome.state, State::Ok, "{}", outcome.output.text);
+    }
+
+    #[tokio::test]
+    async fn the_flags_of_check_ping_are_understood() {
+        let (code, said) = check("ping", "-H 127.0.0.1 -w 100.0,20% -c 500.0,60% -p 1 -4").await;
+        let is_allowed = !said.contains("may not send ICMP");
+        assert_eq!(code, if is_allowed { 0 } else { 3 }, "{said}");
+        if is_allowed {
+            assert!(said.ends_with("ms;100.000;500.000;0 pl=0%;20;60;0"), "{said}");
+        }
+        assert_eq!(check("ping", "-H 127.0.0.1 -w fast").await.0, 3);
     }
 
     #[test]

@@ -477,6 +477,8 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
+    use crate::tests::check;
+    use crate::tests::made_certificates::{GOOD, acceptor, leaf, root, trusted};
     use crate::trial::{closed_port, decoded, list, look, look_briefly, map, peer, refusals, reset, text};
 
     /// A server of canned answers: the first is its greeting. Returns what it heard.
@@ -608,6 +610,75 @@ mod tests {
         assert!(outcome.output.text.contains("no answer came within 0.3 s"), "{}", outcome.output.text);
         let outcome = look(&KIND, &[("port", text(closed_port().await))]).await;
         assert!(outcome.output.text.contains("Connection refused"), "{}", outcome.output.text);
+    }
+
+    #[tokio::test]
+    async fn starttls_leads_to_tls_and_a_second_ehlo() {
+        let root = root();
+        let file = trusted(&[&root]);
+        for (name, login, state) in
+            [("mx.example.test", "235 ok\r\n", State::Ok), ("other.test", "", State::Critical)]
+        {
+            let acceptor = acceptor(&leaf(name, &root, GOOD), &[]);
+            let (tell, heard) = tokio::sync::oneshot::channel();
+            let port = peer(async move |stream| {
+                let mut stream = BufReader::new(stream);
+                let mut said = String::new();
+                for answer in ["220 x\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n"] {
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    if answer != "220 go\r\n" {
+                        stream.read_line(&mut said).await.unwrap();
+                    }
+                }
+                let ssl = openssl::ssl::Ssl::new(acceptor.context()).unwrap();
+                let mut tls = tokio_openssl::SslStream::new(ssl, stream.into_inner()).unwrap();
+                std::pin::Pin::new(&mut tls).accept().await.unwrap();
+                let mut tls = BufReader::new(tls);
+                for answer in
+                    ["250-x\r\n250 AUTH PLAIN\r\n", login, "221 bye\r\n"].iter().filter(|a| !a.is_empty())
+                {
+                    tls.read_line(&mut said).await.unwrap();
+                    tls.write_all(answer.as_bytes()).await.unwrap();
+                }
+                tls.read_line(&mut said).await.unwrap();
+                tell.send(said).unwrap();
+            })
+            .await;
+            let tls = map(&[
+                ("mode", text("starttls")),
+                ("ca", text(file.path().display())),
+                ("name", text("mx.example.test")),
+            ]);
+            let options = [
+                ("port", text(port)),
+                ("helo", text("me")),
+                ("user", text("bob")),
+                ("password", text("secret")),
+                ("tls", tls),
+            ];
+            let outcome = look(&KIND, &options).await;
+            assert_eq!(outcome.state, state, "{}", outcome.output.text);
+            let said = heard.await.unwrap();
+            let expected = match state {
+                State::Ok => "EHLO me\r\nSTARTTLS\r\nEHLO me\r\nAUTH PLAIN AGJvYgBzZWNyZXQ=\r\nQUIT\r\n",
+                // Whoever shows the wrong certificate gets no password.
+                State::Warning | State::Critical | State::Unknown => {
+                    "EHLO me\r\nSTARTTLS\r\nEHLO me\r\nQUIT\r\n"
+                }
+            };
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_flags_of_check_smtp_are_understood() {
+        let (port, heard) = server(&["220 x\r\n", EHLO, "250 ok\r\n", "250 ok\r\n", "221 bye\r\n"]).await;
+        let line =
+            format!("-H 127.0.0.1 -p {port} -F me -f a@b.test -C 'RCPT TO:<c@d.test>' -R 250 -w 4 -c 5 -t 5");
+        let (code, said) = check("smtp", &line).await;
+        assert_eq!(code, 0, "{said}");
+        assert!(said.starts_with("SMTP OK - 0.") && said.contains(" sec. response time|time="), "{said}");
+        assert_eq!(heard.await.unwrap(), "EHLO me\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nQUIT\r\n");
     }
 
     #[test]

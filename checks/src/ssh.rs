@@ -174,6 +174,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::tests::check;
     use crate::trial::{closed_port, look, look_briefly, peer, reset, text};
 
     const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n";
@@ -238,6 +239,17 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(said_of(bytes).await, (State::Critical, (*expected).to_owned()));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_flags_of_check_ssh_are_understood() {
+        for (flags, expected) in
+            [("-P 2.0 -r OpenSSH_9.2p1", 0), ("-P 1.99", 2), ("-r dropbear", 2), ("-x", 3)]
+        {
+            let port = peer(async |mut stream| stream.write_all(BANNER).await.unwrap()).await;
+            let (code, said) = check("ssh", &format!("-H 127.0.0.1 -p {port} {flags}")).await;
+            assert_eq!(code, expected, "{said}");
         }
     }
 

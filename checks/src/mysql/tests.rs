@@ -5,6 +5,8 @@ use tokio::io::AsyncWriteExt as _;
 use super::peer::{Login, Saw, Server};
 use super::*;
 use crate::options::Value;
+use crate::tests::check;
+use crate::tests::made_certificates::{GOOD, Life, acceptor, leaf, root, trusted};
 use crate::trial::{closed_port, look, look_briefly, map, peer, refusals, reset, text};
 
 const DENIED: &str = "Access denied for user 'nagios'@'localhost' (using password: NO)";
@@ -167,4 +169,76 @@ fn options_that_do_not_fit_are_refused() {
     assert!(
         refusals(&KIND, &[("socket", text("/run/x")), ("tls", text("on"))])[0].contains("not spoken through")
     );
+}
+
+/// Through TLS the password is sent as it is, but only to a server that is who it should be.
+#[tokio::test]
+async fn a_full_login_goes_through_tls_and_the_certificate_is_judged() {
+    let root = root();
+    let file = trusted(&[&root]);
+    let tls = |entries: &[(&str, &str)]| {
+        let mut all = vec![("ca", text(file.path().display())), ("name", text("db.example.test"))];
+        all.extend(entries.iter().map(|(key, value)| (*key, text(value))));
+        map(&all)
+    };
+    let server = |life| {
+        let leaf = leaf("db.example.test", &root, life);
+        Server { tls: Some(acceptor(&leaf, &[])), ..Server::new(Login::Full("secret")) }
+    };
+    let (outcome, saw) = asked(server(GOOD), &[password(), ("tls", tls(&[]))]).await;
+    assert_eq!(outcome.state, State::Ok, "{}", outcome.output.text);
+    assert!(outcome.output.text.starts_with("Uptime: 1200  "));
+    assert!(saw.spoke_tls && saw.said_goodbye);
+    // Soon over: a word of warning, but the login is made.
+    let (outcome, saw) = asked(server(Life(10, 20)), &[password(), ("tls", tls(&[]))]).await;
+    assert_eq!(outcome.state, State::Warning);
+    assert!(
+        outcome.output.text.contains("; certificate `db.example.test` expires in "),
+        "{}",
+        outcome.output.text
+    );
+    assert!(saw.said_goodbye);
+    // The fast way is as good through TLS.
+    let fast = Server { tls: server(GOOD).tls, ..fast() };
+    let (outcome, saw) = asked(fast, &[password(), ("tls", tls(&[]))]).await;
+    assert_eq!(outcome.state, State::Ok, "{}", outcome.output.text);
+    assert!(saw.spoke_tls && saw.said_goodbye);
+}
+
+#[tokio::test]
+async fn no_password_goes_to_a_server_that_is_not_trusted() {
+    let root = root();
+    let file = trusted(&[&root]);
+    for (name, life) in [("other.example.test", GOOD), ("db.example.test", Life(100, -3))] {
+        let leaf = leaf(name, &root, life);
+        let server = Server { tls: Some(acceptor(&leaf, &[])), ..Server::new(Login::Full("secret")) };
+        let tls = map(&[("ca", text(file.path().display())), ("name", text("db.example.test"))]);
+        let (outcome, saw) = asked(server, &[password(), ("tls", tls)]).await;
+        assert_eq!(outcome.state, State::Critical);
+        assert!(outcome.output.text.contains("certificate `"), "{}", outcome.output.text);
+        assert_eq!(saw, Saw { spoke_tls: true, ..Saw::default() });
+    }
+    // Said to be of no matter: then it is.
+    let leaf = leaf("other.example.test", &root, GOOD);
+    let server = Server { tls: Some(acceptor(&leaf, &[])), ..Server::new(Login::Full("secret")) };
+    let (outcome, saw) = asked(server, &[password(), ("tls", map(&[("verify", text("off"))]))]).await;
+    assert_eq!(outcome.state, State::Ok, "{}", outcome.output.text);
+    assert!(saw.said_goodbye);
+}
+
+#[tokio::test]
+async fn the_flags_of_check_mysql_are_understood() {
+    let (port, _saw) = fast().start().await;
+    let (code, said) = check("mysql", &format!("-H 127.0.0.1 -P {port} -u nagios -p secret -d shop")).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.starts_with("Uptime: 1200  Threads: 2  Questions: 300  "), "{said}");
+    let (port, _saw) = fast().start().await;
+    let (code, said) = check("mysql", &format!("-H 127.0.0.1 -P {port} -p secret -S -w 30 -c 300")).await;
+    assert_eq!(code, 1, "{said}");
+    let (port, _saw) = Server::new(Login::Denied(1045, DENIED)).start().await;
+    let (code, said) = check("mysql", &format!("-H 127.0.0.1 -P {port}")).await;
+    assert_eq!(code, 2);
+    assert!(said.starts_with(&format!("{DENIED}|time=")), "{said}");
+    let (port, _saw) = Server::new(Login::Denied(1045, DENIED)).start().await;
+    assert_eq!(check("mysql", &format!("-H 127.0.0.1 -P {port} -n")).await.0, 0);
 }

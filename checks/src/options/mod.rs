@@ -60,6 +60,8 @@ pub struct Opt {
     /// As it would be written; `None`: without it nothing is looked at.
     pub default: Option<&'static str>,
     pub required: bool,
+    /// On the command line it is not missed where this option is given: the kind finds its value elsewhere.
+    pub(crate) unless: Option<&'static str>,
     /// Flags of the command line that take the value, beside `--name`; the short ones are those of monitoring-plugins.
     pub flags: &'static str,
     /// Flags that stand for a value: `-4` for `4`.
@@ -75,6 +77,7 @@ impl Opt {
             shape: T::SHAPE,
             default: None,
             required: false,
+            unless: None,
             flags: "",
             sets: &[],
             read: read_boxed::<T>,
@@ -84,6 +87,14 @@ impl Opt {
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// Required, but on the command line not beside this other option; then the kind's decoding sees to it.
+    #[must_use]
+    pub const fn required_unless(mut self, other: &'static str) -> Self {
+        self.required = true;
+        self.unless = Some(other);
         self
     }
 
@@ -203,7 +214,7 @@ impl Given {
             if let Some(value) = (option.read)(&text, &mut Reader::written()) {
                 self.values.push(Read { name: option.name, value, written: None });
             }
-        } else if option.required && !reader.has_refused(option.name) {
+        } else if option.required && !reader.has_refused(option.name) && !self.is_excused(option, reader) {
             reader.problem(OptionProblem {
                 mark: self.mark,
                 is_warning: false,
@@ -211,6 +222,11 @@ impl Given {
                 hint: Some(format!("`{}:` {}", option.name, option.help)),
             });
         }
+    }
+
+    fn is_excused(&self, option: &Opt, reader: &Reader) -> bool {
+        let has = |other| self.values.iter().any(|read| read.name == other);
+        reader.allows_bare_numbers() && option.unless.is_some_and(has)
     }
 
     /// The value of an option that is required or has a default.
