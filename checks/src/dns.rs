@@ -176,10 +176,7 @@ impl Dns {
         if self.transport == Transport::Tcp {
             return self.ask_by_tcp(call).await;
         }
-        call.enters(Phase::Resolve);
-        let name = self.endpoint.address(call);
-        let found = call.shared.resolver.resolve(name, self.port, self.endpoint.family).await;
-        let addresses = found.map_err(|reason| Failure::new(Trouble::Name, reason))?;
+        let addresses = call.resolve(self.endpoint.address(call), self.port, self.endpoint.family).await?;
         call.enters(Phase::Answer);
         let server =
             *addresses.first().ok_or_else(|| Failure::new(Trouble::Name, "the server has no address"))?;
