@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 use vigia_core::model::inventory::Inventory;
 
 use super::decode::Decoder;
-use super::files::{Document, Files, Listed, LoadError, Parsed, Request};
+use super::effective::{EffectiveObject, EffectiveValue, Origin};
+use super::files::{Author, Document, Files, Listed, LoadError, Request};
+use super::last_good::{self, Definitions, LastGood, Memory};
 use super::later;
-use super::place::Sources;
+use super::place::{FileId, Source, Sources};
 use super::problem::{self, Problem, Reported, did_you_mean};
-use super::resolve::{self, Context};
+use super::resolve::{self, Context, Kept};
 use super::secret;
 use super::settings::{self, MacroValue, Settings};
+use super::tree;
 use super::written::{SECTIONS, Written};
+use crate::os::files::FileError;
 
 /// What a configuration comes to.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Loaded {
     /// What is written and not acted on by this version, one line each.
     pub notices: Vec<&'static str>,
     pub files: Vec<Listed>,
+    /// For the next load, once this one took effect.
+    pub memory: Memory,
 }
 
 /// An object that is not what the files say.
@@ -52,35 +58,132 @@ impl Loaded {
         self.problems.len() - self.errors()
     }
 
+    /// Keeps what is good of it for the next load and the next start.
+    ///
+    /// # Errors
+    /// When the state folder cannot be written.
+    pub fn remember(&self, state_dir: &Path) -> Result<(), FileError> {
+        self.memory.write(state_dir)
+    }
+
     /// All that was written is in effect.
     pub fn is_clean(&self) -> bool {
         self.errors() == 0
     }
 }
 
-/// Loads a configuration: all that is good, and all that is wrong.
+/// Loads a configuration: all that is good, and all that is wrong. Mistaken objects, and all objects of a file that
+/// cannot be parsed, go on as they were in `previous`.
 ///
 /// # Errors
 /// When there is no main file to begin with.
-pub fn load(request: &Request) -> Result<Loaded, LoadError> {
+pub fn load(request: &Request, previous: Option<&LastGood>) -> Result<Loaded, LoadError> {
+    let mut files = Files::read(request)?;
+    let unreadable = files.parse().unreadable;
+    let stand_ins = stand_ins(&mut files, &unreadable, previous);
+    let parsed = files.parse();
+    let mut decoder = Decoder::with(parsed.problems);
+    let mut documents = parsed.documents;
+    for (file, author) in &stand_ins {
+        let Some(source) = files.sources.of(*file) else { continue };
+        let map = tree::parse(source, *file, &tree::Limits::default(), &mut Vec::new());
+        documents.extend(map.map(|map| Document { file: *file, author: *author, map }));
+    }
+    let settings = read_settings(request, &documents, &mut decoder);
+    let written = read_objects(&documents, &mut decoder);
+    let context = context(settings.as_ref(), &mut decoder);
+    let so_far = decoder.into_problems();
+    let (resolved, problems, definitions) = with_last_good(&written, &context, &so_far, previous);
+    let notices = later::not_yet(&documents);
+    let problems = problem::report(problems, &files.sources);
+    let quarantine = shown(resolved.quarantine, &files.sources, &problems);
+    let mut memory = Memory::new(definitions);
+    for document in &documents {
+        if let Some(source) = files.sources.of(document.file) {
+            memory.add(source.path.trim_end_matches(AS_IT_WAS), document.author, &source.text);
+        }
+    }
+    let listed = files.listed.clone();
+    Ok(Loaded { inventory: resolved.inventory, settings, problems, quarantine, notices, files: listed, memory })
+}
+
+const AS_IT_WAS: &str = " (as it was last good)";
+
+/// In place of files that cannot be parsed: what they were when they could.
+fn stand_ins(files: &mut Files, unreadable: &[FileId], previous: Option<&LastGood>) -> Vec<(FileId, Author)> {
+    let mut all = Vec::new();
+    let Some(previous) = previous else { return all };
+    for file in unreadable {
+        let Some(listed) = files.listed.iter().find(|listed| listed.file == *file) else { continue };
+        let path = listed.path.to_string_lossy().into_owned();
+        let author = listed.author;
+        if let Some(text) = previous.file(&path) {
+            all.push((files.sources.add(Source::new(format!("{path}{AS_IT_WAS}"), text)), author));
+        }
+    }
+    all
+}
+
+/// Resolves; where there are mistakes, once more with what the mistaken objects were.
+fn with_last_good(
+    written: &Written<'_>,
+    context: &Context,
+    so_far: &[Problem],
+    previous: Option<&LastGood>,
+) -> (resolve::Resolved, Vec<Problem>, Definitions) {
+    let nothing = Written::default();
+    let mut decoder = Decoder::with(so_far.to_vec());
+    let kept = Kept { objects: &nothing, services: &nothing };
+    let resolved = resolve::resolve(written, &kept, context, &mut decoder);
+    let Some(previous) = previous.filter(|_| !resolved.quarantine.is_empty()) else {
+        return (resolved, decoder.into_problems(), Definitions::default());
+    };
+    let mut mistaken = resolved.quarantine.clone();
+    mistaken.extend(resolved.doubtful.clone());
+    let definitions = previous.of(&mistaken, context);
+    if definitions.is_empty() {
+        return (resolved, decoder.into_problems(), definitions);
+    }
+    let sources = definitions.sources();
+    let trees = sources.each_ref().map(last_good::parse);
+    let mut quiet = Decoder::default();
+    let [objects, services] = trees.each_ref().map(|tree| {
+        let mut written = Written::default();
+        written.add(tree, Author::Person, &mut quiet);
+        written
+    });
+    let mut decoder = Decoder::with(so_far.to_vec());
+    let kept = Kept { objects: &objects, services: &services };
+    let resolved = resolve::resolve(written, &kept, context, &mut decoder);
+    (resolved, decoder.into_problems(), definitions)
+}
+
+/// Effective values of hosts and services by name, and of all other objects.
+///
+/// # Errors
+/// When there is no main file to begin with.
+pub fn explain(request: &Request, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<EffectiveObject>, LoadError> {
     let files = Files::read(request)?;
     let parsed = files.parse();
     let mut decoder = Decoder::with(parsed.problems);
     let settings = read_settings(request, &parsed.documents, &mut decoder);
     let written = read_objects(&parsed.documents, &mut decoder);
     let context = context(settings.as_ref(), &mut decoder);
-    let resolved = resolve::resolve(&written, &Written::default(), &context, &mut decoder);
-    let notices = later::not_yet(&parsed.documents);
-    let problems = problem::report(decoder.into_problems(), &files.sources);
-    let quarantine = shown(resolved.quarantine, &files.sources, &problems);
-    Ok(Loaded {
-        inventory: resolved.inventory,
-        settings,
-        problems,
-        quarantine,
-        notices,
-        files: files.listed.clone(),
-    })
+    let (_, objects) = resolve::explain(&written, &context, &mut decoder, wanted);
+    let value = |value: resolve::seen::Effective| EffectiveValue {
+        key: value.key,
+        value: value.value.as_str().map_or_else(|| value.value.to_string(), str::to_owned),
+        origin: value.from.map(|(at, through)| Origin { at: files.sources.show(at), through }),
+    };
+    let show = |mut object: resolve::seen::Object| {
+        resolve::seen::hide_secrets(&mut object);
+        EffectiveObject {
+            section: object.section,
+            name: object.name,
+            values: object.values.into_iter().map(value).collect(),
+        }
+    };
+    Ok(objects.into_iter().map(show).collect())
 }
 
 fn read_settings(request: &Request, documents: &[Document<'_>], decoder: &mut Decoder) -> Option<Settings> {
@@ -168,13 +271,6 @@ fn shown(
         }
     };
     quarantine.into_iter().map(show).collect()
-}
-
-impl Parsed<'_> {
-    /// Could every file be read?
-    pub fn is_whole(&self) -> bool {
-        self.unreadable.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod effective;
 pub mod files;
 pub mod insertion;
 pub mod keys;
+pub mod last_good;
 pub mod later;
 pub mod load;
 pub mod merge;
@@ -17,4 +18,5 @@ pub mod tree;
 pub mod written;
 
 pub use files::{LoadError, Request};
-pub use load::{Loaded, Quarantined, load};
+pub use last_good::LastGood;
+pub use load::{Loaded, Quarantined, explain, load};

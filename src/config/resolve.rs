@@ -10,6 +10,7 @@ mod link;
 mod names;
 mod objects;
 mod policy;
+pub mod seen;
 mod subject;
 
 use std::path::PathBuf;
@@ -64,6 +65,8 @@ pub struct Quarantined {
 pub struct Resolved {
     pub inventory: Inventory,
     pub quarantine: Vec<Quarantined>,
+    /// Good themselves, but `defaults` or a group of theirs has a mistake: as they were, if that is known.
+    pub doubtful: Vec<Quarantined>,
 }
 
 const OWN_MISTAKE: &str = "what is written of it has a mistake";
@@ -71,21 +74,61 @@ const OWN_MISTAKE: &str = "what is written of it has a mistake";
 /// Everything that is resolved so far.
 struct Work<'w, 't, 'd> {
     written: &'w Written<'t>,
-    kept: &'w Written<'t>,
+    kept: Kept<'w, 't>,
     decoder: &'d mut Decoder,
     quarantine: Vec<Quarantined>,
+    doubtful: Vec<Quarantined>,
     inventory: Inventory,
 }
 
 pub fn resolve<'t>(
     written: &Written<'t>,
-    kept: &Written<'t>,
+    kept: &Kept<'_, 't>,
     context: &Context,
     decoder: &mut Decoder,
 ) -> Resolved {
+    resolve_and_see(written, kept, context, decoder, &mut |_| {})
+}
+
+/// Resolves, and collects the effective values of the hosts that are wanted, and of their services.
+pub fn explain<'t>(
+    written: &Written<'t>,
+    context: &Context,
+    decoder: &mut Decoder,
+    wanted: &dyn Fn(&str) -> bool,
+) -> (Resolved, Vec<seen::Object>) {
+    let nothing = Written::default();
+    let mut objects = Vec::new();
+    let resolved =
+        resolve_and_see(written, &Kept { objects: &nothing, services: &nothing }, context, decoder, &mut |mut seen| {
+            if wanted(&seen.written.name) {
+                objects.extend(seen.objects());
+            }
+        });
+    objects.extend(seen::others(written));
+    (resolved, objects)
+}
+
+/// Objects as they were last good.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'k, 't> {
+    pub objects: &'k Written<'t>,
+    /// Services whose hosts go on as they are now.
+    pub services: &'k Written<'t>,
+}
+
+type See<'s, 't> = dyn for<'a, 'w, 'c> FnMut(seen::Seen<'a, 'w, 'c, 't>) + 's;
+
+fn resolve_and_see<'t>(
+    written: &Written<'t>,
+    kept: &Kept<'_, 't>,
+    context: &Context,
+    decoder: &mut Decoder,
+    see: &mut See<'_, 't>,
+) -> Resolved {
     let mut inventory = Inventory::default();
     inventory.in_charge.clone_from(&context.in_charge);
-    let mut work = Work { written, kept, decoder, quarantine: Vec::new(), inventory };
+    let mut work = Work { written, kept: *kept, decoder, quarantine: Vec::new(), doubtful: Vec::new(), inventory };
     let periods = work.periods();
     let (commands, mut checks) = work.commands(context);
     let people = work.people(&periods, &commands);
@@ -95,11 +138,11 @@ pub fn resolve<'t>(
     let names: Vec<Name> = work.inventory.periods.iter().map(|period| Arc::clone(&period.name)).collect();
     checks.quarantine(work.lost(Section::Commands));
     let maker = Maker::new(checks, world, &networks, names);
-    let drafts = work.hosts(maker, &networks);
+    let drafts = work.hosts(maker, &networks, see);
     work.link(drafts);
     work.rest(&periods, &people);
     work.inventory.index();
-    Resolved { inventory: work.inventory, quarantine: work.quarantine }
+    Resolved { inventory: work.inventory, quarantine: work.quarantine, doubtful: work.doubtful }
 }
 
 impl<'w, 't> Work<'w, 't, '_> {
@@ -110,7 +153,7 @@ impl<'w, 't> Work<'w, 't, '_> {
         mut resolve: impl FnMut(&'w WrittenObject<'t>, &mut Decoder) -> Option<T>,
     ) -> Vec<(&'w WrittenObject<'t>, Option<T>)> {
         let written = self.written;
-        let kept = self.kept;
+        let kept = self.kept.objects;
         let mut all = Vec::new();
         for object in written.of(section).iter().filter(|object| !object.is_off) {
             self.decoder.reading(format!("{} {}", section.word(), object.name.text));
@@ -287,7 +330,12 @@ impl<'w, 't> Work<'w, 't, '_> {
     }
 
     /// Drafts of all hosts, mistaken ones as they were last good.
-    fn hosts(&mut self, mut maker: Maker<'_, '_, 't>, networks: &[Network]) -> Vec<HostDraft<'t>> {
+    fn hosts(
+        &mut self,
+        mut maker: Maker<'_, '_, 't>,
+        networks: &[Network],
+        see: &mut See<'_, 't>,
+    ) -> Vec<HostDraft<'t>> {
         let written = self.written;
         let mut chains = Chains::new(written, networks, self.decoder);
         let by_hand = self.identities();
@@ -304,6 +352,13 @@ impl<'w, 't> Work<'w, 't, '_> {
             merged.apply(body, Via::Host, self.decoder);
             merged.has_error = merged.has_error || settled.has_error || body.has_error;
             let draft = maker.host(host, host.at, &merged, &settled.groups, self.decoder);
+            see(seen::Seen {
+                written: host,
+                merged: &merged,
+                groups: &settled.groups,
+                host: &draft.host,
+                checks: &maker.checks,
+            });
             drafts.push(draft);
         }
         self.decoder.reading_no_object();
@@ -338,8 +393,8 @@ impl<'w, 't> Work<'w, 't, '_> {
                 all.push(draft);
                 continue;
             }
-            let old = self.kept_host(&name, maker);
             if draft.has_error || draft.is_doubtful {
+                let old = kept_host(self.kept.objects, &name, maker);
                 let is_needed = draft.has_error;
                 match old {
                     Some(old) => {
@@ -351,10 +406,22 @@ impl<'w, 't> Work<'w, 't, '_> {
                         self.put_away("host", &name, draft.at, false, OWN_MISTAKE);
                         continue;
                     }
-                    None => all.push(draft),
+                    None => {
+                        self.doubtful.push(Quarantined {
+                            kind: "host",
+                            name: name.to_string(),
+                            at: draft.at,
+                            is_last_good: false,
+                            why: OWN_MISTAKE.to_owned(),
+                        });
+                        all.push(draft);
+                    }
                 }
             } else {
-                let mut old = old.map(|old| old.services).unwrap_or_default();
+                let mut old = Vec::new();
+                for kept in [self.kept.services, self.kept.objects] {
+                    old.extend(kept_host(kept, &name, maker).map(|host| host.services).unwrap_or_default());
+                }
                 let mut services = Vec::with_capacity(draft.services.len());
                 for service in std::mem::take(&mut draft.services) {
                     if !service.has_error {
@@ -376,25 +443,23 @@ impl<'w, 't> Work<'w, 't, '_> {
         }
         all
     }
+}
 
-    /// A host as it was last good: all it says is its own.
-    fn kept_host(&mut self, name: &str, maker: &mut Maker<'_, '_, 't>) -> Option<HostDraft<'t>> {
-        let kept = self.kept;
-        let host: &WrittenHost = kept.host(name)?;
-        let body = body_of(kept, host)?;
-        let mut quiet = Decoder::default();
-        let mut merged = Merged::nothing();
-        merged.apply(body, Via::Host, &mut quiet);
-        let groups: Vec<&'t str> = body.fields.list("hostgroups").iter().map(|item| item.text).collect();
-        let mut draft = maker.host(host, host.at, &merged, &groups, &mut quiet);
-        let is_good = |service: &host::ServiceDraft<'_>| !service.has_error;
-        draft.services.retain(is_good);
-        draft.host.is_last_good = true;
-        for service in &mut draft.services {
-            service.service.is_last_good = true;
-        }
-        (!draft.has_error && !body.has_error).then_some(draft)
+/// A host as it was last good: all it says is its own.
+fn kept_host<'t>(kept: &Written<'t>, name: &str, maker: &mut Maker<'_, '_, 't>) -> Option<HostDraft<'t>> {
+    let host: &WrittenHost = kept.host(name)?;
+    let body = body_of(kept, host)?;
+    let mut quiet = Decoder::default();
+    let mut merged = Merged::nothing();
+    merged.apply(body, Via::Host, &mut quiet);
+    let groups: Vec<&'t str> = body.fields.list("hostgroups").iter().map(|item| item.text).collect();
+    let mut draft = maker.host(host, host.at, &merged, &groups, &mut quiet);
+    draft.services.retain(|service| !service.has_error);
+    draft.host.is_last_good = true;
+    for service in &mut draft.services {
+        service.service.is_last_good = true;
     }
+    (!draft.has_error && !body.has_error).then_some(draft)
 }
 
 fn body_of<'w, 't>(

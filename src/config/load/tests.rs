@@ -29,7 +29,7 @@ impl Folder {
     }
 
     fn load(&self) -> Loaded {
-        load(&self.request()).unwrap()
+        load(&self.request(), None).unwrap()
     }
 
     /// Problems as people see them, without the folder.

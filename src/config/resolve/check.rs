@@ -173,15 +173,7 @@ impl<'c, 't> Checks<'c, 't> {
         let kind = strongest.kind;
         let mut marks = Marks::default();
         let before = decoder.errors();
-        let mut options: Option<Value> = None;
-        for (check, via) in layers {
-            let value = self.layer(check, *via, subject, &mut marks, decoder);
-            options = Some(match options {
-                None => value,
-                Some(weak) => merge(weak, value, &marks, decoder),
-            });
-        }
-        let options = options?;
+        let options = self.merged(layers, subject, &mut marks, decoder)?;
         if decoder.errors() > before {
             return None;
         }
@@ -207,10 +199,38 @@ impl<'c, 't> Checks<'c, 't> {
         Some(built)
     }
 
+    /// Options of all layers in their long form.
+    pub(super) fn options<'w>(
+        &self,
+        layers: &[(WrittenCheck<'_>, Via<'w>)],
+        subject: &Subject<'_>,
+        decoder: &mut Decoder,
+    ) -> Option<Value> {
+        self.merged(layers, subject, &mut Marks::default(), decoder)
+    }
+
+    fn merged<'w>(
+        &self,
+        layers: &[(WrittenCheck<'_>, Via<'w>)],
+        subject: &Subject<'_>,
+        marks: &mut Marks<'w>,
+        decoder: &mut Decoder,
+    ) -> Option<Value> {
+        let mut options: Option<Value> = None;
+        for (check, via) in layers {
+            let value = self.layer(check, *via, subject, marks, decoder);
+            options = Some(match options {
+                None => value,
+                Some(weak) => merge(weak, value, marks, decoder),
+            });
+        }
+        options
+    }
+
     /// One layer's options in their long form, values of the object put in.
     fn layer<'w>(
         &self,
-        check: &WrittenCheck<'t>,
+        check: &WrittenCheck<'_>,
         via: Via<'w>,
         subject: &Subject<'_>,
         marks: &mut Marks<'w>,
