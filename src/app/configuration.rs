@@ -10,6 +10,7 @@ use vigia_core::model::time::Timestamp;
 
 use super::{Options, StartError};
 use crate::config::files::Request;
+use crate::config::last_good::Memory;
 use crate::config::problem;
 use crate::config::settings::Settings;
 use crate::config::{self, Loaded};
@@ -26,6 +27,8 @@ pub(super) struct Configuration {
     settings: Arc<Settings>,
     health: ConfigHealth,
     logs: Option<Logs>,
+    /// What the next start falls back to.
+    memory: Memory,
 }
 
 /// Of the running daemon.
@@ -57,6 +60,7 @@ impl Configuration {
         write!(report, "{text}").ok();
         let clean_at = findings.is_clean().then_some(now);
         Ok(Self {
+            memory: loaded.memory,
             request,
             inventory: Arc::new(loaded.inventory),
             settings: Arc::new(settings),
@@ -90,6 +94,7 @@ impl Configuration {
             limits: limits_sender,
             settings: settings_sender,
         };
+        keep(&self.memory, &self.request);
         let request = self.request.clone();
         let started_with = self.settings;
         let load = Arc::new(move |generation| {
@@ -102,10 +107,19 @@ impl Configuration {
             if let Some(settings) = settings {
                 concerned.take(settings);
             }
+            keep(&loaded.memory, &self.request);
             loaded.inventory.generation = generation;
             Ok(Fresh { inventory: Arc::new(loaded.inventory), findings })
         });
         LiveConfiguration { request, load, health, limits, settings }
+    }
+}
+
+/// Keeps what is good for the time when it is not. Without it a mistake would cost an object its checks.
+fn keep(memory: &Memory, request: &Request) {
+    let Some(state_dir) = &request.state_dir else { return };
+    if let Err(error) = memory.write(state_dir) {
+        tracing::warn!(event = "config.kept", error = %Chain(&error), "cannot keep the last good configuration");
     }
 }
 

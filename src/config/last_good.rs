@@ -101,7 +101,9 @@ impl LastGood {
         let mut trees = Vec::new();
         for (file, source) in files.iter().zip(&sources) {
             let limits = tree::Limits::default();
-            trees.extend(tree::parse(source, FileId(u32::MAX), &limits, &mut Vec::new()).map(|map| (file.author, map)));
+            trees.extend(
+                tree::parse(source, FileId(u32::MAX), &limits, &mut Vec::new()).map(|map| (file.author, map)),
+            );
         }
         let mut quiet = Decoder::default();
         let mut written = Written::default();
@@ -175,7 +177,9 @@ impl Definitions {
         for object in objects {
             match (object.section, object.name.split_once('/')) {
                 ("hosts", _) if object.name == name => host = object.json(),
-                ("services", Some((of, service))) if of == name && !bad.contains(&("service", object.name.as_str())) => {
+                ("services", Some((of, service)))
+                    if of == name && !bad.contains(&("service", object.name.as_str())) =>
+                {
                     services.insert(service.to_owned(), object.json());
                 }
                 _ => {}
@@ -204,7 +208,8 @@ impl Definitions {
 
     /// The two texts as sources, for [`Parsed`].
     pub fn sources(&self) -> [Source; 2] {
-        let source = |map: &Map<String, Json>| Source::new("last good", Json::Object(map.clone()).to_string());
+        let source =
+            |map: &Map<String, Json>| Source::new("last good", Json::Object(map.clone()).to_string());
         [source(&self.objects), source(&self.services)]
     }
 }
@@ -232,7 +237,8 @@ impl Memory {
         files::make_folder(&folder, 0o700)?;
         let mut index = Vec::with_capacity(self.files.len());
         for kept in &self.files {
-            let name = format!("{:016x}-{:016x}.yaml", hash(kept.path.as_bytes()), hash(kept.text.as_bytes()));
+            let name =
+                format!("{:016x}-{:016x}.yaml", hash(kept.path.as_bytes()), hash(kept.text.as_bytes()));
             let path = folder.join(&name);
             if files::kind(&path).is_none() {
                 files::write(&path, kept.text.as_bytes(), 0o600)?;
@@ -242,7 +248,8 @@ impl Memory {
         }
         let wanted: HashSet<String> =
             index.iter().filter_map(|one| one.get("file")?.as_str().map(str::to_owned)).collect();
-        let write = |name: &str, value: &Json| files::write(&folder.join(name), value.to_string().as_bytes(), 0o600);
+        let write =
+            |name: &str, value: &Json| files::write(&folder.join(name), value.to_string().as_bytes(), 0o600);
         write("objects.json", &Json::Object(self.definitions.objects.clone()))?;
         write("services.json", &Json::Object(self.definitions.services.clone()))?;
         write("index.json", &Json::Array(index))?;

@@ -73,11 +73,13 @@ impl Loaded {
 }
 
 /// Loads a configuration: all that is good, and all that is wrong. Mistaken objects, and all objects of a file that
-/// cannot be parsed, go on as they were in `previous`.
+/// cannot be parsed, go on as they were when [`Loaded::remember`] last kept them in the state folder.
 ///
 /// # Errors
 /// When there is no main file to begin with.
-pub fn load(request: &Request, previous: Option<&LastGood>) -> Result<Loaded, LoadError> {
+pub fn load(request: &Request) -> Result<Loaded, LoadError> {
+    let previous = request.state_dir.as_deref().map(LastGood::at);
+    let previous = previous.as_ref();
     let mut files = Files::read(request)?;
     let unreadable = files.parse().unreadable;
     let stand_ins = stand_ins(&mut files, &unreadable, previous);
@@ -104,7 +106,15 @@ pub fn load(request: &Request, previous: Option<&LastGood>) -> Result<Loaded, Lo
         }
     }
     let listed = files.listed.clone();
-    Ok(Loaded { inventory: resolved.inventory, settings, problems, quarantine, notices, files: listed, memory })
+    Ok(Loaded {
+        inventory: resolved.inventory,
+        settings,
+        problems,
+        quarantine,
+        notices,
+        files: listed,
+        memory,
+    })
 }
 
 const AS_IT_WAS: &str = " (as it was last good)";

@@ -99,12 +99,17 @@ pub fn explain<'t>(
 ) -> (Resolved, Vec<seen::Object>) {
     let nothing = Written::default();
     let mut objects = Vec::new();
-    let resolved =
-        resolve_and_see(written, &Kept { objects: &nothing, services: &nothing }, context, decoder, &mut |mut seen| {
+    let resolved = resolve_and_see(
+        written,
+        &Kept { objects: &nothing, services: &nothing },
+        context,
+        decoder,
+        &mut |mut seen| {
             if wanted(&seen.written.name) {
                 objects.extend(seen.objects());
             }
-        });
+        },
+    );
     objects.extend(seen::others(written));
     (resolved, objects)
 }
@@ -128,7 +133,8 @@ fn resolve_and_see<'t>(
 ) -> Resolved {
     let mut inventory = Inventory::default();
     inventory.in_charge.clone_from(&context.in_charge);
-    let mut work = Work { written, kept: *kept, decoder, quarantine: Vec::new(), doubtful: Vec::new(), inventory };
+    let mut work =
+        Work { written, kept: *kept, decoder, quarantine: Vec::new(), doubtful: Vec::new(), inventory };
     let periods = work.periods();
     let (commands, mut checks) = work.commands(context);
     let people = work.people(&periods, &commands);

@@ -29,7 +29,7 @@ impl Folder {
     }
 
     fn load(&self) -> Loaded {
-        load(&self.request(), None).unwrap()
+        load(&self.request()).unwrap()
     }
 
     /// Problems as people see them, without the folder.
@@ -89,7 +89,15 @@ contacts:
   ana: ana@example.test
 "#);
     assert_eq!(folder.problems(), "");
-    assert_snapshot!(summary(&folder.load()), @"");
+    assert_snapshot!(summary(&folder.load()), @r#"
+    db1 192.0.2.30 ping 60s/20s/3
+      ssh ssh 60s/20s/3
+      tcp:5432 tcp 60s/20s/3
+    gw 192.0.2.1 ping 60s/20s/3
+    web1 web1.example.test ping 60s/20s/3
+      https https 60s/20s/3
+      ssh ssh 60s/20s/3
+    "#);
 }
 
 #[test]
@@ -138,5 +146,318 @@ hosts:
       legacy: {command: "check_foo!20%!10%"}
 "#);
     assert_snapshot!(folder.problems(), @"");
-    assert_snapshot!(summary(&folder.load()), @"");
+    assert_snapshot!(summary(&folder.load()), @r#"
+    core-sw 192.0.2.2 tcp 60s/20s/3
+    db1 192.0.2.30 ping 60s/20s/3
+      SQL tcp 60s/20s/3
+      backup-age passive 60s/20s/3
+      legacy command 60s/20s/3
+    web1 web1.example.test ping 60s/20s/3
+      HTTP http 60s/20s/3
+      certificate tls 60s/20s/3
+      disk plugin 900s/20s/3
+      shop http 60s/20s/3
+    web2 web2.example.test ping 60s/20s/3
+      HTTP http 60s/20s/3
+      certificate tls 60s/20s/3
+      disk plugin 900s/20s/3
+      shop http 60s/20s/3
+    web3 web3.example.test ping 60s/20s/3
+      HTTP http 60s/20s/3
+      certificate tls 60s/20s/3
+      disk plugin 900s/20s/3
+      shop http 60s/20s/3
+    web4 web4.example.test ping 60s/20s/3
+      HTTP http 60s/20s/3
+      certificate tls 60s/20s/3
+      disk plugin 900s/20s/3
+      shop http 60s/20s/3
+    "#);
+}
+
+#[test]
+fn strength_grows_from_defaults_over_groups_and_templates_to_the_service() {
+    let folder = one(r#"
+defaults: {check_interval: 1m, retry_interval: 10s, max_check_attempts: 2}
+hostgroups: {linux: {check_interval: 2m, retry_interval: 11s, services: {load: {tcp: 1, check_interval: 22m}}}}
+templates:
+  base: {check_interval: 3m, retry_interval: 12s}
+  web: {use: [base], check_interval: 4m, services: {HTTP: {tcp: 80, max_check_attempts: 9}}}
+  other: {check_interval: 5m, hostgroups: [linux]}
+hosts:
+  a: {hostgroups: [linux], services: {one: {tcp: 1}}}
+  b: {use: [web, other], services: {one: {tcp: 1, check_interval: 7m}}}
+  c: {use: [web], check_interval: 6m, check: {tcp: 2, check_interval: 8m}}
+"#);
+    assert_snapshot!(folder.problems(), @"");
+    assert_snapshot!(summary(&folder.load()), @r#"
+    a a ping 120s/11s/2
+      load tcp 1320s/11s/2
+      one tcp 120s/11s/2
+    b b ping 240s/12s/2
+      HTTP tcp 240s/12s/9
+      load tcp 1320s/12s/2
+      one tcp 420s/12s/2
+    c c tcp 480s/12s/2
+      HTTP tcp 360s/12s/9
+    "#);
+}
+
+#[test]
+fn lists_are_changed_and_values_cancelled() {
+    let folder = one(r#"
+contacts: {ana: ana@example.test, bob: bob@example.test, eve: eve@example.test}
+defaults: {contacts: [ana], check_interval: 5m}
+templates: {t: {contacts+: [bob], services: {ssh: {contacts+: [eve]}, web: {tcp: 80}}}}
+hosts:
+  a: {use: [t], contacts-: [ana], check_interval: null, services: {web: {contacts: null, check_interval: 9m}}}
+"#);
+    let loaded = folder.load();
+    assert_eq!(folder.problems(), "");
+    let audience = |policy: &vigia_core::model::policy::Policy| {
+        format!("{:?} {:?}", policy.audience, policy.check_interval)
+    };
+    let inventory = &loaded.inventory;
+    let mut text = audience(&inventory.hosts[0].policy);
+    for service in &inventory.services {
+        write!(text, "\n{} {}", service.name, audience(&service.policy)).unwrap();
+    }
+    assert_snapshot!(text, @r#"
+    Named { contacts: ["bob"], groups: [] } 60s
+    ssh Named { contacts: ["bob", "eve"], groups: [] } 60s
+    web Everyone 540s
+    "#);
+}
+
+#[test]
+fn every_mistake_is_told_in_one_run() {
+    let folder = one(r#"
+defaults: {chek_interval: 1m}
+templates:
+  a: {use: [b]}
+  b: {use: [a]}
+hosts:
+  web1: {use: [nothing], max_check_attempts: 0, services: {HTTP: {http: {pth: /}, tcp: 80}, SSH: {}}}
+  web2: {check_interval: 60, contacts: [ana], parents: [web3], services: {x: {tcp: 80, contacts-: [bob]}}}
+  web3: {parents: [web2], address: "${host.nam}"}
+  web[3-4]: {}
+hostgroup: {}
+contacts: {ann: ann@example.test}
+timeperiods: {night: {mon: "22:00-00:00"}}
+"#);
+    assert_snapshot!(folder.problems(), @r#"
+    vigia.yaml:2:12: there is no key `chek_interval` here
+        2 | defaults: {chek_interval: 1m}
+          |            ^^^^^^^^^^^^^ of defaults
+       hint: did you mean `check_interval`?
+    vigia.yaml:4:13: templates use each other in a circle: a → b → a
+        4 |   a: {use: [b]}
+          |             ^
+       vigia.yaml:5:13: then `a`
+    vigia.yaml:7:16: there is no template `nothing`
+        7 |   web1: {use: [nothing], max_check_attempts: 0, services: {HTTP: {http: {pth: /}, tcp: 80}, SSH: {}}…
+          |                ^^^^^^^ of web1
+    vigia.yaml:7:46: `max_check_attempts` must be at least 1
+        7 |   web1: {use: [nothing], max_check_attempts: 0, services: {HTTP: {http: {pth: /}, tcp: 80}, SSH: {}}…
+          |                                              ^ of web1
+    vigia.yaml:7:74: unknown option `pth`
+        7 | … [nothing], max_check_attempts: 0, services: {HTTP: {http: {pth: /}, tcp: 80}, SSH: {}}}
+          |                                                              ^^^ of web1/HTTP
+       hint: did you mean `path`?
+    vigia.yaml:7:83: a service has one kind of check, this one `http` and `tcp`
+        7 | …], max_check_attempts: 0, services: {HTTP: {http: {pth: /}, tcp: 80}, SSH: {}}}
+          |                                                              ^^^ of web1/HTTP
+       vigia.yaml:7:67: the first one
+       hint: make two services of it
+    vigia.yaml:7:93: service `SSH` says no kind of check
+        7 | …ck_attempts: 0, services: {HTTP: {http: {pth: /}, tcp: 80}, SSH: {}}}
+          |                                                              ^^^ of web1/SSH
+       hint: write `SSH: {ssh: {}}`
+    vigia.yaml:8:26: `check_interval` wants a duration, and `60` has no unit
+        8 |   web2: {check_interval: 60, contacts: [ana], parents: [web3], services: {x: {tcp: 80, contacts-: [b…
+          |                          ^^ of web2
+       hint: did you mean `60m`, as Nagios counts it, or `60s`?
+    vigia.yaml:8:41: there is no contact or contact group `ana`
+        8 |   web2: {check_interval: 60, contacts: [ana], parents: [web3], services: {x: {tcp: 80, contacts-: [b…
+          |                                         ^^^ of web2
+       hint: did you mean `ann`?
+    vigia.yaml:8:57: hosts are parents of each other in a circle: web2 → web3 → web2
+        8 |   web2: {check_interval: 60, contacts: [ana], parents: [web3], services: {x: {tcp: 80, contacts-: [b…
+          |                                                         ^^^^
+       vigia.yaml:9:20: then `web2`
+    vigia.yaml:8:100: `bob` is not inherited, so it cannot be removed
+        8 | …[ana], parents: [web3], services: {x: {tcp: 80, contacts-: [bob]}}}
+          |                                                              ^^^ of web2
+       hint: inherited: ana
+    vigia.yaml:9:36: there is no value `${host.nam}` here
+        9 |   web3: {parents: [web2], address: "${host.nam}"}
+          |                                    ^^^^^^^^^^^ of web3
+       hint: did you mean `host.name`?
+    vigia.yaml:10:3: host `web3` is defined twice
+       10 |   web[3-4]: {}
+          |   ^^^^^^^^ of web3
+       vigia.yaml:9:3: the first one
+    vigia.yaml:11:1: there is no section `hostgroup`
+       11 | hostgroup: {}
+          | ^^^^^^^^^
+       hint: did you mean `hostgroups`?
+    vigia.yaml:13:28: `22:00-00:00` holds nothing: 00:00 begins a day
+       13 | timeperiods: {night: {mon: "22:00-00:00"}}
+          |                            ^^^^^^^^^^^^^ of timeperiod night
+       hint: write `22:00-24:00`
+    "#);
+    let quarantine = folder.load().quarantine;
+    let names: Vec<String> = quarantine.iter().map(|one| format!("{} {}", one.kind, one.name)).collect();
+    assert_snapshot!(names.join("\n"), @r#"
+    timeperiod night
+    host web1
+    host web2
+    host web3
+    "#);
+}
+
+#[test]
+fn groups_that_disagree_need_a_priority() {
+    let text = r#"
+hostgroups:
+  a: {members: ["*"], check_interval: 1m}
+  b: {members: ["*"], check_interval: 2m}
+hosts: {h: 192.0.2.1}
+"#;
+    assert_snapshot!(one(text).problems(), @r#"
+    vigia.yaml:4:39: host groups `a` and `b` disagree about `check_interval`
+        4 |   b: {members: ["*"], check_interval: 2m}
+          |                                       ^^
+       vigia.yaml:3:39: what `a` says
+       hint: give one of them a higher `priority`
+    "#);
+    assert_eq!(one(&text.replace("b: {", "b: {priority: 1, ")).problems(), "");
+}
+
+#[test]
+fn a_mistaken_object_goes_on_as_it_was() {
+    let good = r#"
+contacts: {ana: ana@example.test}
+templates: {t: {check_interval: 2m}}
+hosts:
+  a: {use: [t], address: 192.0.2.1, services: {one: {tcp: 1}, two: {tcp: {port: 2, expect: hello}}}}
+  b: {use: [t], services: {three: {tcp: 3}}}
+"#;
+    let folder = Folder::new(&[("vigia.yaml", good), ("conf.d/c.yaml", "hosts: {c: {services: [ssh]}}")]);
+    let state = folder.0.path().join("state");
+    let first = folder.load();
+    assert_eq!(problem::text(&first.problems), "");
+    first.remember(&state).unwrap();
+    folder.write(
+        "vigia.yaml",
+        &good.replace("tcp: 1", "tcp: x").replace("b: {use", "b: {check_interval: 1, use"),
+    );
+    folder.write("conf.d/c.yaml", "hosts: {c: [");
+    for _ in 0..2 {
+        let second = folder.load();
+        let quarantine: Vec<String> = second
+            .quarantine
+            .iter()
+            .map(|one| {
+                format!("{} {} {}", one.kind, one.name, if one.is_last_good { "as it was" } else { "gone" })
+            })
+            .collect();
+        assert_eq!(quarantine, ["service a/one as it was", "host b as it was"]);
+        assert_eq!(summary(&second), summary(&first));
+        let ids = |loaded: &Loaded| {
+            loaded.inventory.services.iter().map(|one| one.check.timeout).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&second), ids(&first));
+        second.remember(&state).unwrap();
+    }
+    folder.write("conf.d/c.yaml", "hosts: {}");
+    folder.write("vigia.yaml", good);
+    assert_eq!(folder.load().inventory.hosts.len(), 2);
+}
+
+#[test]
+fn equal_values_have_equal_fingerprints() {
+    let prints = |text: &str| {
+        let loaded = one(text).load();
+        assert_eq!(problem::text(&loaded.problems), "");
+        let hosts = loaded.inventory.hosts.iter().map(|host| host.fingerprint);
+        hosts.chain(loaded.inventory.services.iter().map(|service| service.fingerprint)).collect::<Vec<_>>()
+    };
+    let short = prints(r#"hosts: {a: {services: ["tcp:80"]}}"#);
+    let long = prints(
+        r#"hosts: {a: {address: a, check_interval: 60s, services: {"tcp:80": {tcp: {port: 80}, notes: null}}}}"#,
+    );
+    assert_eq!(short, long);
+    let other = prints(r#"hosts: {a: {services: {"tcp:80": {tcp: {port: 81}}}}}"#);
+    assert_eq!(short[0], other[0]);
+    assert_ne!(short[1], other[1]);
+}
+
+#[test]
+fn other_kinds_of_the_tour_load() {
+    let folder = one(r#"
+hosts: {db1: {services: {MYSQL: {tcp: 3306}}}, web1: {address: 192.0.2.7}}
+hostgroups:
+  linux: {alias: Linux servers}
+  shop:  {members: ["web*", db1], contacts+: [chat], priority: 10}
+servicegroups:
+  databases: {members: ["*/MYSQL"]}
+contacts:
+  ana:  {email: ana@example.test, timezone: Europe/Madrid, notification_period: waking, options: [down, critical, recovery]}
+  chat: {webhook: {url: https://chat.example.test/hook, format: slack}}
+contactgroups:
+  ops: {members: [ana, chat]}
+timeperiods:
+  waking: {mon-sun: 07:00-23:00, timezone: Europe/Madrid}
+  office:
+    timezone: Europe/Madrid
+    mon-thu: [08:00-14:00, 15:00-18:00]
+    fri: 08:00-15:00
+    exclude: [holidays]
+  holidays: {"2026-12-25": 00:00-24:00, "january 6": 00:00-24:00, "last monday may": 00:00-24:00}
+escalations:
+  shop-night: {match: group:shop, first_notification: 3, last_notification: 0, notification_interval: 30m, contacts+: [chat]}
+downtimes:
+  patching: {match: group:shop, every: sun 03:00, duration: 2h, timezone: Europe/Madrid, comment: monthly patching}
+rules:
+  tickets:
+    when: {states: [down, critical], hard: true, lasting: 5m}
+    ticket: {type: Availability, in_charge: ops, close_on_recovery: 15m, reopen_within: 24h}
+  dba-hook:
+    when: {match: "*/MYSQL", states: [critical]}
+    run: [/usr/local/bin/page-dba, "${host.name}", "${service.output}"]
+networks:
+  office: {cidr: 192.0.2.0/24, monitor: on, asset_value: 3}
+discovery:
+  office-lan:
+    targets: [net:office, "192.0.2.64-68", "!192.0.2.200"]
+    scan: fast
+    timing: normal
+    every: 6h
+    mode: propose
+    engine: builtin
+"#);
+    assert_eq!(folder.problems(), "");
+    let loaded = folder.load();
+    let inventory = &loaded.inventory;
+    assert_eq!(inventory.host(inventory.host_id("web1").unwrap()).asset_value, 3);
+    assert_eq!(inventory.servicegroups[0].members.len(), 1);
+    assert_eq!(inventory.hostgroups.iter().map(|group| group.members.len()).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(inventory.rules.len(), 2);
+    assert_eq!(inventory.contactgroups[0].members.len(), 2);
+}
+
+#[test]
+fn show_says_where_every_value_was_said() {
+    let folder =
+        one("templates:\n  t: {check_interval: 2m}\nhosts:\n  a: {use: [t], services: {w: {tcp: 80}}}\n");
+    let objects = explain(&folder.request(), &|host| host == "a").unwrap();
+    let text = crate::config::effective::yaml(&objects, true);
+    let text = text.replace(&format!("{}/", folder.0.path().display()), "");
+    let said: Vec<&str> = text.lines().filter(|line| line.contains("vigia.yaml")).collect();
+    assert_snapshot!(said.join("\n"), @r#"
+    check_interval: 2m              # vigia.yaml:2:23, template t
+        tcp: {"port":"80"}              # vigia.yaml:4:32
+        check_interval: 2m              # vigia.yaml:2:23, template t
+    "#);
 }

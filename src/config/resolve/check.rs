@@ -556,7 +556,7 @@ pub(super) fn filled(
         Err((name, offset)) => {
             let at = at.inside(offset, name.chars().count() + 3);
             decoder.push(via.mark(no_value(name, at, subject)));
-            String::new()
+            text.chars().filter(|c| !c.is_whitespace() && *c != '/').collect()
         }
     }
 }

@@ -65,8 +65,7 @@ impl Seen<'_, '_, '_, '_> {
         } else {
             values.push(Effective { key: "check".to_owned(), value: json!({ "ping": {} }), from: None });
         }
-        let mut objects =
-            vec![Object { section: "hosts", name: self.written.name.to_string(), values }];
+        let mut objects = vec![Object { section: "hosts", name: self.written.name.to_string(), values }];
         for (name, service) in self.merged.services.values().filter(|(_, service)| !service.is_off) {
             let view = View { near: &service.slots, far: &self.merged.shared, alone: None };
             let mut values = Vec::new();
@@ -149,7 +148,8 @@ pub fn hide_secrets(object: &mut Object) {
             Some(value.key.clone())
         };
         let Some(kind) = kind.and_then(|kind| vigia_checks::kind(&kind)) else { continue };
-        let secrets = kind.options().filter(|option| matches!(option.shape, Shape::Secret)).map(|option| option.name);
+        let secrets =
+            kind.options().filter(|option| matches!(option.shape, Shape::Secret)).map(|option| option.name);
         let secrets: Vec<&str> = secrets.collect();
         hide(&mut value.value, &secrets);
     }
