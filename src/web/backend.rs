@@ -70,6 +70,9 @@ pub trait Backend: Send + Sync + 'static {
 
     fn process(&self) -> Process;
 
+    /// The daemon's own meters as Prometheus text.
+    fn metrics(&self) -> String;
+
     /// Where each effective value of an object was written; empty for an object that is not there.
     fn origins(&self, key: &ObjectKey) -> Vec<Origin>;
 
@@ -153,6 +156,7 @@ pub enum UserChange {
     SetPassword { name: String, password: String },
     Disable { name: String },
     Enable { name: String },
+    SetRole { name: String, role: Role },
 }
 
 /// What an administrator must know of the configuration and of vigia itself.
@@ -242,10 +246,8 @@ pub struct Process {
     pub queues: Vec<QueueGauge>,
     pub store: StoreGauge,
     pub reload: ReloadGauge,
-    /// Panics caught in doors and checks since the start.
+    /// Panics caught in checks since the start.
     pub panics: u64,
-    /// Further families, written as they stand by whoever counts them (Prometheus text).
-    pub metrics: String,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -253,13 +255,15 @@ pub struct ChecksGauge {
     pub running: usize,
     pub limit: usize,
     pub total: u64,
-    /// By kind: finished, in flight.
-    pub kinds: Vec<(String, u64, usize)>,
-    /// How late checks start, over the last minutes.
+    /// By kind: how many ended.
+    pub kinds: Vec<(String, u64)>,
+    /// How late checks start, since the start.
     pub latency: Spread,
     pub run_time: Spread,
-    /// Above 1: intervals are stretched by this factor, because the machine cannot keep up.
-    pub stretch: f64,
+    /// Kinds that cannot keep up, and so are checked less often than they should.
+    pub overloaded: Vec<String>,
+    /// How late the next check of the worst of them is.
+    pub behind: Duration,
 }
 
 /// Percentiles of a duration, in seconds.
@@ -268,14 +272,12 @@ pub struct Spread {
     pub p50: f64,
     pub p95: f64,
     pub p99: f64,
-    pub max: f64,
 }
 
 #[derive(Clone, Debug)]
 pub struct QueueGauge {
     pub name: &'static str,
     pub length: usize,
-    pub room: usize,
 }
 
 #[derive(Clone, Debug, Default)]

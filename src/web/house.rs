@@ -1,0 +1,522 @@
+//! The running daemon behind the seam: the handle of the runtime, the store's readers, the desk.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use serde_json::json;
+use tokio::sync::watch;
+use vigia_core::engine::world::World;
+use vigia_core::model::alarm::Alarm;
+use vigia_core::model::event::{What, opened_ticket};
+use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
+use vigia_core::model::operation::Order;
+use vigia_core::model::ticket::{TicketClass, TicketStatus};
+use vigia_core::model::time::Timestamp;
+
+use super::backend::{
+    Account, Answer, Backend, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note, Notice, Origin,
+    Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Spread, StoreGauge, Ticket, TicketRow,
+    Trouble, Urgency, UserChange, Wanted,
+};
+use crate::config::problem::{Reported, Severity};
+use crate::desk::{self, Desk, DeskError, LoginRefused, Password, Token, Who};
+use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
+use crate::store::alarms::AlarmFilter;
+use crate::store::log::{LogFilter, LogKind, LogLine};
+use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
+use crate::store::{Slice, Store, StoreError, alarms, log, tickets};
+
+/// What only `app` knows, asked for when a page needs it.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Addresses that listen, as a person opens them.
+    pub listen: Vec<String>,
+    pub config: String,
+    pub state_dir: String,
+    /// Checks that may be in flight at once.
+    pub limit: usize,
+    pub files: Vec<String>,
+    /// What is configured and not acted on, what is degraded.
+    pub notices: Vec<Notice>,
+}
+
+/// Where the values of an object were written.
+pub type Origins = Arc<dyn Fn(&ObjectKey) -> Vec<Origin> + Send + Sync>;
+
+pub struct House {
+    handle: Handle,
+    store: Store,
+    desk: Desk,
+    facts: watch::Receiver<Facts>,
+    origins: Origins,
+    /// The last translation of the configuration's health; pages ask for it far more often than it changes.
+    health: Mutex<Option<(Arc<ConfigHealth>, Arc<Health>)>>,
+}
+
+impl House {
+    pub fn new(handle: Handle, store: Store, desk: Desk, facts: watch::Receiver<Facts>, origins: Origins) -> Self {
+        Self { handle, store, desk, facts, origins, health: Mutex::new(None) }
+    }
+
+    /// The person of a door, for the desk's audit.
+    fn by(&self, author: &Arc<str>) -> Who {
+        Who { name: author.to_string(), role: desk::Role::Admin, contact: None, sight: None, peer: None }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(format!("the store does not answer: {}", crate::telemetry::Chain(&error)))
+    }
+}
+
+impl From<NotDone> for Trouble {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Refused(refusal) => refusal.into(),
+            NotDone::NotKept(text) => Self::Unavailable(format!("done, but not yet on the disk: {text}")),
+            NotDone::Stopping => Self::Unavailable("vigia is stopping".to_owned()),
+        }
+    }
+}
+
+impl From<DeskError> for Trouble {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Unknown(_) => Self::Missing(error.to_string()),
+            DeskError::Exists(_) | DeskError::Invalid(_) => Self::Refused(error.to_string()),
+            DeskError::Store(error) => error.into(),
+            DeskError::Hash(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl Backend for House {
+    fn now(&self) -> Timestamp {
+        self.handle.now()
+    }
+
+    fn world(&self) -> Arc<World> {
+        self.handle.world()
+    }
+
+    fn worlds(&self) -> watch::Receiver<Arc<World>> {
+        self.handle.worlds()
+    }
+
+    fn order(&self, order: Order) -> Answer<'_, Result<Done, Trouble>> {
+        Box::pin(async move {
+            let done = self.handle.order(order).await?;
+            let ticket = opened_ticket(&done.events);
+            let mut answer = Done::default();
+            for event in &done.events {
+                match &event.what {
+                    What::TicketOpened { head, .. } if Some(head.id) == ticket => answer.ticket = Some(head.reference()),
+                    What::TicketNoted { head, .. } | What::TicketReopened { head, .. } => {
+                        answer.ticket = answer.ticket.or(Some(head.reference()));
+                    }
+                    What::CommentAdded(comment) => answer.record = Some(comment.id.0),
+                    What::DowntimeScheduled(downtime) => answer.record = Some(downtime.id.0),
+                    // Whatever else followed names nothing that the answer shows.
+                    _ => {}
+                }
+            }
+            Ok(answer)
+        })
+    }
+
+    fn reload(&self, author: Arc<str>) -> Answer<'_, Result<ReloadReport, Trouble>> {
+        Box::pin(async move {
+            let report = self.handle.reload(&author).await?;
+            let act = self.by(&author).act(self.handle.now(), "reload", "", json!({ "added": report.added, "removed": report.removed }));
+            if let Err(error) = self.desk.record(act).await {
+                tracing::warn!(event = "desk.audit", error = %crate::telemetry::Chain(&error), "a reload is not in the audit");
+            }
+            let health = translate(&report.health);
+            Ok(ReloadReport {
+                is_ok: report.is_complete(),
+                generation: report.health.generation,
+                added: report.added,
+                changed: report.changed,
+                removed: report.removed,
+                problems: health.problems,
+                quarantine: health.quarantine,
+                restart_needed: health.restart_needed,
+            })
+        })
+    }
+
+    fn health(&self) -> Arc<Health> {
+        let current = self.handle.config().borrow().clone();
+        let facts = self.facts.borrow();
+        // Only the cache is behind the lock; a panic leaves at worst an older translation, compared below.
+        let mut kept = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, health)) = &*kept
+            && Arc::ptr_eq(of, &current)
+            && health.notices == facts.notices
+            && health.files == facts.files
+        {
+            return health.clone();
+        }
+        let health = Health { notices: facts.notices.clone(), files: facts.files.clone(), ..translate(&current) };
+        let health = Arc::new(health);
+        *kept = Some((current, health.clone()));
+        health
+    }
+
+    fn process(&self) -> Process {
+        let facts = self.facts.borrow().clone();
+        let store = self.store.health().borrow().clone();
+        let load = self.handle.load().borrow().clone();
+        let config = self.handle.config().borrow().clone();
+        let meters = self.handle.meters();
+        let checks = checks(&meters.registry.gather(), load.running, facts.limit, &load.overloads);
+        let count = |outcome: &[&str]| outcome.iter().map(|word| meters.reloads.with_label_values(&[*word]).get()).sum();
+        let took = meters.reload_duration.get_sample_sum() / seldom(meters.reload_duration.get_sample_count());
+        Process {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started: self.handle.started(),
+            listen: facts.listen,
+            config: facts.config,
+            state_dir: facts.state_dir,
+            checks,
+            queues: vec![
+                queue("inbox", usize::try_from(meters.inbox_length.get()).unwrap_or(0)),
+                queue("executor", load.waiting),
+                queue("store", store.waiting),
+            ],
+            store: StoreGauge {
+                path: self.store.path().display().to_string(),
+                bytes: 0,
+                trouble: store.failing.map(|failing| failing.why),
+                last_commit: store.last_commit,
+                batches: store.commits,
+                events: store.events,
+            },
+            reload: ReloadGauge {
+                last: Some(config.loaded_at),
+                was_successful: config.refused.is_none(),
+                took: Duration::try_from_secs_f64(took).unwrap_or_default(),
+                successes: count(&["complete", "partial"]),
+                failures: count(&["refused"]),
+            },
+            panics: meters.check_panics.get(),
+            metrics: String::new(),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        self.handle.meters().text()
+    }
+
+    fn origins(&self, key: &ObjectKey) -> Vec<Origin> {
+        (self.origins)(key)
+    }
+
+    fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>> {
+        Box::pin(async move {
+            let filter = LogFilter { subject: wanted.subject, to: wanted.before, limit: wanted.limit, ..LogFilter::default() };
+            let lines = self.store.read(move |connection| log::list(connection, &filter)).await?;
+            Ok(lines.into_iter().map(history_row).collect())
+        })
+    }
+
+    fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<Arc<Alarm>>), Trouble>> {
+        Box::pin(async move {
+            let filter = AlarmFilter {
+                open: match wanted.status {
+                    Wanted::Open => Some(true),
+                    Wanted::Closed => Some(false),
+                    Wanted::All => None,
+                },
+                host: wanted.host,
+                text: wanted.text,
+                slice: Slice { limit: wanted.limit, offset: wanted.offset },
+                ..AlarmFilter::default()
+            };
+            let page = self.store.read(move |connection| alarms::list(connection, &filter)).await?;
+            Ok((count(page.total), page.items.into_iter().map(Arc::new).collect()))
+        })
+    }
+
+    fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>> {
+        Box::pin(async move {
+            let alarm = self.store.read(move |connection| alarms::alarm(connection, id)).await?;
+            alarm.map(Arc::new).ok_or_else(|| Trouble::Missing(format!("there is no alarm {id}")))
+        })
+    }
+
+    fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<TicketRow>), Trouble>> {
+        Box::pin(async move {
+            let class = wanted.class.as_deref();
+            let class = class.and_then(|word| TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word)));
+            let filter = TicketFilter {
+                status: match wanted.status {
+                    Wanted::Open => StatusFilter::NotClosed,
+                    Wanted::Closed => StatusFilter::Exactly(TicketStatus::Closed),
+                    Wanted::All => StatusFilter::All,
+                },
+                class: class.copied(),
+                host: wanted.host,
+                text: wanted.text,
+                sort: TicketSort::Updated,
+                slice: Slice { limit: wanted.limit, offset: wanted.offset },
+                ..TicketFilter::default()
+            };
+            let page = self.store.read(move |connection| tickets::list(connection, &filter)).await?;
+            Ok((count(page.total), page.items.into_iter().map(ticket_row).collect()))
+        })
+    }
+
+    fn ticket(&self, id: TicketId) -> Answer<'_, Result<Ticket, Trouble>> {
+        Box::pin(async move {
+            let found = self.store.read(move |connection| tickets::ticket(connection, id)).await?;
+            let found = found.ok_or_else(|| Trouble::Missing(format!("there is no ticket {id}")))?;
+            let first = Note {
+                at: found.ticket.head.opened,
+                author: found.ticket.submitter.to_string(),
+                text: found.ticket.text.to_string(),
+                action: None,
+                status: None,
+                priority: None,
+                in_charge: None,
+                resolution: None,
+            };
+            let opening = (!first.text.is_empty()).then_some(first);
+            let notes = opening.into_iter().chain(found.notes.into_iter().map(note)).collect();
+            Ok(Ticket { row: ticket_row(found.ticket), notes })
+        })
+    }
+
+    fn login(&self, name: String, password: String, from: String) -> Answer<'_, Result<String, Trouble>> {
+        Box::pin(async move {
+            let origin = desk::Origin { peer: Some(from), agent: None };
+            match self.desk.login(&name, Password::new(password), origin).await {
+                Ok((token, _who)) => Ok(token.reveal().to_owned()),
+                Err(LoginRefused::Desk(error)) => Err(error.into()),
+                Err(refused) => Err(Trouble::Refused(refused.to_string())),
+            }
+        })
+    }
+
+    fn session(&self, token: String) -> Answer<'_, Option<Account>> {
+        Box::pin(async move {
+            let token = Token::parse(&token)?;
+            let who = match self.desk.session(&token, &desk::Origin::default()).await {
+                Ok(who) => who?,
+                Err(error) => {
+                    tracing::warn!(event = "desk.session", error = %crate::telemetry::Chain(&error), "cannot look up a session");
+                    return None;
+                }
+            };
+            Some(Account { name: who.name.into(), role: role(who.role), contact: who.contact.map(Into::into), is_disabled: false })
+        })
+    }
+
+    fn logout(&self, token: String) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let Some(token) = Token::parse(&token) else { return };
+            if let Err(error) = self.desk.logout(&token).await {
+                tracing::warn!(event = "desk.session", error = %crate::telemetry::Chain(&error), "cannot end a session");
+            }
+        })
+    }
+
+    fn users(&self) -> Answer<'_, Result<Vec<Account>, Trouble>> {
+        Box::pin(async move {
+            let account = |user: desk::User| Account {
+                name: user.name.into(),
+                role: role(user.role),
+                contact: user.contact.map(Into::into),
+                is_disabled: user.disabled.is_some(),
+            };
+            Ok(self.desk.users().await?.into_iter().map(account).collect())
+        })
+    }
+
+    fn change_user(&self, change: UserChange, author: Arc<str>) -> Answer<'_, Result<(), Trouble>> {
+        Box::pin(async move {
+            let by = self.by(&author);
+            match change {
+                UserChange::Add { name, role, password, contact } => {
+                    let role = desk::Role::from_word(role.word())
+                        .ok_or_else(|| Trouble::Refused(format!("nobody can be given the role {}", role.word())))?;
+                    let new = desk::NewUser { name, role, password: password.map(Password::new), contact, sight: None };
+                    self.desk.add_user(&by, new).await?;
+                }
+                UserChange::SetPassword { name, password } => {
+                    self.desk.set_password(&by, &name, Password::new(password)).await?;
+                }
+                UserChange::Disable { name } => self.desk.set_disabled(&by, &name, true).await?,
+                UserChange::Enable { name } => self.desk.set_disabled(&by, &name, false).await?,
+                UserChange::SetRole { name, role } => {
+                    let role = desk::Role::from_word(role.word())
+                        .ok_or_else(|| Trouble::Refused(format!("nobody can be given the role {}", role.word())))?;
+                    self.desk.set_role(&by, &name, role).await?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+fn role(role: desk::Role) -> Role {
+    match role {
+        desk::Role::Viewer => Role::Viewer,
+        desk::Role::Operator => Role::Operator,
+        desk::Role::Editor => Role::Editor,
+        desk::Role::Admin => Role::Admin,
+    }
+}
+
+fn translate(health: &ConfigHealth) -> Health {
+    Health {
+        generation: health.generation,
+        loaded: Some(health.loaded_at),
+        refused: health.refused.clone(),
+        problems: health.findings.problems.iter().map(problem).collect(),
+        quarantine: health.findings.quarantine.iter().map(quarantined).collect(),
+        notices: Vec::new(),
+        restart_needed: health.findings.restart_needed.clone(),
+        files: Vec::new(),
+    }
+}
+
+fn problem(problem: &Reported) -> ConfigProblem {
+    ConfigProblem {
+        is_error: problem.severity == Severity::Error,
+        file: problem.path.clone(),
+        line: problem.line,
+        column: problem.column,
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        rendered: problem.to_string(),
+    }
+}
+
+fn quarantined(out: &reload::Quarantined) -> Quarantined {
+    // Other kinds of object are written with their kind in front, so a blank before the name tells them apart;
+    // a service's name may hold blanks, its host's may not.
+    let key = ObjectKey::parse(&out.object);
+    let is_object = key.service.is_some() || !out.object.contains(' ');
+    Quarantined {
+        object: out.object.clone(),
+        key: is_object.then_some(key),
+        file: out.path.clone(),
+        line: out.line,
+        message: out.message.clone(),
+        is_last_good: out.is_last_good,
+    }
+}
+
+fn history_row(line: LogLine) -> HistoryRow {
+    HistoryRow {
+        at: line.at,
+        state: line.change.as_ref().map(|change| (change.state, change.state_type, change.attempt)),
+        what: line.kind.replace(['_', '-', '.'], " "),
+        subject: line.subject,
+        author: line.author,
+        text: line.text,
+    }
+}
+
+fn ticket_row(ticket: tickets::Ticket) -> TicketRow {
+    TicketRow {
+        head: ticket.head,
+        title: ticket.title.to_string(),
+        r#type: ticket.r#type.to_string(),
+        priority: ticket.priority,
+        in_charge: ticket.in_charge.map(|person| person.to_string()),
+        submitter: ticket.submitter.to_string(),
+        tags: ticket.tags.iter().map(ToString::to_string).collect(),
+        resolution: ticket.resolution.map(|resolution| resolution.to_string()),
+        alarm: ticket.alarm,
+    }
+}
+
+fn note(note: tickets::Note) -> Note {
+    let text = |text: Option<Arc<str>>| text.map(|text| text.to_string());
+    Note {
+        at: note.at,
+        author: note.author.to_string(),
+        text: note.note.text.to_string(),
+        action: text(note.note.action),
+        status: note.note.status,
+        priority: note.note.priority,
+        in_charge: text(note.note.in_charge),
+        resolution: text(note.note.resolution),
+    }
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn queue(name: &'static str, length: usize) -> QueueGauge {
+    QueueGauge { name, length }
+}
+
+/// A divisor that is never zero.
+fn seldom(count: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    let count = count.max(1) as f64;
+    count
+}
+
+/// What the meters say of checks. The percentiles are those of all checks since the start, read from buckets.
+fn checks(
+    families: &[prometheus::proto::MetricFamily],
+    running: usize,
+    limit: usize,
+    overloads: &[crate::runtime::Overload],
+) -> ChecksGauge {
+    let family = |name: &str| families.iter().find(|family| family.name() == name);
+    let metrics = |name: &str| family(name).map_or(&[][..], |family| family.get_metric());
+    let label = |metric: &prometheus::proto::Metric, name: &str| {
+        metric.get_label().iter().find(|label| label.name() == name).map(|label| label.value().to_owned())
+    };
+    let mut kinds: Vec<(String, u64)> = Vec::new();
+    for metric in metrics("vigia_checks_total") {
+        let kind = label(metric, "kind").unwrap_or_default();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter of whole checks")]
+        let ended = metric.get_counter().value() as u64;
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, total)) => *total += ended,
+            None => kinds.push((kind, ended)),
+        }
+    }
+    let behind = overloads.iter().map(|overload| overload.behind).max().unwrap_or_default();
+    ChecksGauge {
+        running,
+        limit,
+        total: kinds.iter().map(|(_, total)| total).sum(),
+        kinds,
+        latency: spread(metrics("vigia_check_lateness_seconds")),
+        run_time: spread(metrics("vigia_check_duration_seconds")),
+        overloaded: overloads.iter().map(|overload| overload.kind.to_owned()).collect(),
+        behind,
+    }
+}
+
+/// The upper bound of the bucket in which each percentile lies, over all kinds together.
+fn spread(metrics: &[prometheus::proto::Metric]) -> Spread {
+    let mut buckets: Vec<(f64, u64)> = Vec::new();
+    let mut total = 0;
+    for metric in metrics {
+        let histogram = metric.get_histogram();
+        total += histogram.get_sample_count();
+        for bucket in histogram.get_bucket() {
+            match buckets.iter_mut().find(|(bound, _)| *bound >= bucket.upper_bound()) {
+                Some((_, count)) => *count += bucket.cumulative_count(),
+                None => buckets.push((bucket.upper_bound(), bucket.cumulative_count())),
+            }
+        }
+    }
+    let at = |permille: u64| {
+        let wanted = (total * permille).div_ceil(1000);
+        buckets.iter().find(|(_, count)| *count >= wanted).or(buckets.last()).map_or(0.0, |(bound, _)| *bound)
+    };
+    if total == 0 { Spread::default() } else { Spread { p50: at(500), p95: at(950), p99: at(990) } }
+}
