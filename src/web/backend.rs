@@ -283,7 +283,7 @@ pub struct QueueGauge {
 #[derive(Clone, Debug, Default)]
 pub struct StoreGauge {
     pub path: String,
-    pub bytes: u64,
+    pub bytes: Option<u64>,
     /// Why it cannot write at the moment.
     pub trouble: Option<String>,
     pub last_commit: Option<Timestamp>,

@@ -614,18 +614,19 @@ impl Backend for Fixture {
                 running: 3,
                 limit: 10_000,
                 total: 48_213,
-                kinds: vec![("http".into(), 12_004, 1), ("tcp".into(), 30_111, 2)],
-                latency: Spread { p50: 0.002, p95: 0.021, p99: 0.05, max: 0.4 },
-                run_time: Spread { p50: 0.011, p95: 0.2, p99: 1.2, max: 10.0 },
-                stretch: 1.0,
+                kinds: vec![("http".into(), 12_004), ("tcp".into(), 30_111)],
+                latency: Spread { p50: 0.005, p95: 0.025, p99: 0.05 },
+                run_time: Spread { p50: 0.01, p95: 0.25, p99: 2.5 },
+                overloaded: Vec::new(),
+                behind: Duration::ZERO,
             },
             queues: vec![
-                QueueGauge { name: "inbox", length: 0, room: 4096 },
-                QueueGauge { name: "store", length: 1, room: 64 },
+                QueueGauge { name: "inbox", length: 0 },
+                QueueGauge { name: "store", length: 1 },
             ],
             store: StoreGauge {
                 path: "/var/lib/vigia/vigia.db".into(),
-                bytes: 1_204_224,
+                bytes: Some(1_204_224),
                 trouble: self.store_trouble.lock().unwrap().clone(),
                 last_commit: Some(ago(1)),
                 batches: 9000,
@@ -639,8 +640,11 @@ impl Backend for Fixture {
                 failures: 1,
             },
             panics: 0,
-            metrics: String::new(),
         }
+    }
+
+    fn metrics(&self) -> String {
+        crate::runtime::Meters::new().text()
     }
 
     fn origins(&self, _key: &ObjectKey) -> Vec<Origin> {

@@ -238,15 +238,9 @@ fn banners(seen: &Seen) -> Vec<Banner> {
         };
         add("warning", text, "/config", "See what to fix");
     }
-    if process.checks.latency.p95 > 15.0 || process.checks.stretch > 1.05 {
-        let late =
-            words::span(std::time::Duration::from_secs_f64(process.checks.latency.p95.clamp(0.0, 1e9)));
-        add(
-            "warning",
-            format!("Checks start late: 5 % of them {late} or more after their time."),
-            "/process",
-            "Why",
-        );
+    if !process.checks.overloaded.is_empty() {
+        let (kinds, late) = (process.checks.overloaded.join(", "), words::span(process.checks.behind));
+        add("warning", format!("Checks start late, by {late}: {kinds}."), "/process", "Why");
     }
     for notice in health.notices.iter().filter(|notice| notice.urgency == Urgency::Banner) {
         add("warning", notice.text.clone(), "/process", "Process");

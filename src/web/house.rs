@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use serde_json::json;
 use tokio::sync::watch;
 use vigia_core::engine::world::World;
@@ -17,13 +16,13 @@ use vigia_core::model::time::Timestamp;
 use super::backend::{
     Account, Answer, Backend, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note, Notice, Origin,
     Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Spread, StoreGauge, Ticket, TicketRow,
-    Trouble, Urgency, UserChange, Wanted,
+    Trouble, UserChange, Wanted,
 };
 use crate::config::problem::{Reported, Severity};
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, Token, Who};
 use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
 use crate::store::alarms::AlarmFilter;
-use crate::store::log::{LogFilter, LogKind, LogLine};
+use crate::store::log::{LogFilter, LogLine};
 use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
 use crate::store::{Slice, Store, StoreError, alarms, log, tickets};
 
@@ -189,7 +188,7 @@ impl Backend for House {
             ],
             store: StoreGauge {
                 path: self.store.path().display().to_string(),
-                bytes: 0,
+                bytes: std::path::Path::metadata(self.store.path()).map(|file| file.len()).ok(),
                 trouble: store.failing.map(|failing| failing.why),
                 last_commit: store.last_commit,
                 batches: store.commits,
@@ -203,7 +202,7 @@ impl Backend for House {
                 failures: count(&["refused"]),
             },
             panics: meters.check_panics.get(),
-            metrics: String::new(),
+            
         }
     }
 
@@ -481,7 +480,7 @@ fn checks(
     for metric in metrics("vigia_checks_total") {
         let kind = label(metric, "kind").unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter of whole checks")]
-        let ended = metric.get_counter().value() as u64;
+        let ended = metric.get_counter().get_value() as u64;
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, total)) => *total += ended,
             None => kinds.push((kind, ended)),

@@ -139,13 +139,8 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
     let mut text = String::with_capacity(64 * 1024);
     let next = match step {
         Step::Own => {
-            own(
-                &mut text,
-                world,
-                &web.backend.process(),
-                &web.backend.health(),
-                web.panics.load(Ordering::Relaxed),
-            );
+            own(&mut text, world, &web.backend.process(), &web.backend.health(), web.panics.load(Ordering::Relaxed));
+            text.push_str(&web.backend.metrics());
             Step::Hosts(0, 0)
         }
         Step::Hosts(family, first) => match HOSTS.get(family) {
@@ -264,53 +259,19 @@ fn own(text: &mut String, world: &World, process: &Process, health: &Health, doo
         "Counts the configurations taken over since the start.",
         float(health.generation.into()),
     );
-    one("vigia_config_errors", "gauge", "Mistakes found by the last load.", float(health.errors() as u64));
-    one(
-        "vigia_config_quarantined",
-        "gauge",
-        "Objects with a mistake: not loaded, or going on as last good.",
-        float(health.quarantine.len() as u64),
-    );
-    one(
-        "vigia_config_last_reload_successful",
-        "gauge",
-        "1: the last load was taken over; 0: it was refused.",
-        switch(health.refused.is_none()),
-    );
-    if let Some(at) = health.loaded {
-        one(
-            "vigia_config_last_reload_success_timestamp_seconds",
-            "gauge",
-            "When a configuration was last taken over.",
-            at.as_seconds_f64(),
-        );
-    }
     one(
         "vigia_process_start_time_seconds",
         "gauge",
         "When the daemon started.",
         process.started.as_seconds_f64(),
     );
-    one(
-        "vigia_panics_total",
-        "counter",
-        "Panics caught in checks and doors.",
-        float(process.panics + door_panics),
-    );
-    one("vigia_checks_running", "gauge", "Checks in flight.", float(process.checks.running as u64));
+    one("vigia_web_panics_total", "counter", "Requests that failed because of a mistake in vigia.", float(door_panics));
     one(
         "vigia_checks_limit",
         "gauge",
         "Checks that may be in flight at once.",
         float(process.checks.limit as u64),
     );
-    one(
-        "vigia_interval_stretch_ratio",
-        "gauge",
-        "Above 1: checks are stretched by this factor because the machine cannot keep up.",
-        process.checks.stretch.max(1.0),
-    );
-    one("vigia_store_bytes", "gauge", "Size of the database file.", float(process.store.bytes));
     one(
         "vigia_store_writable",
         "gauge",
@@ -341,9 +302,6 @@ fn own(text: &mut String, world: &World, process: &Process, health: &Health, doo
         "Open tickets.",
         float(world.records.tickets.values().filter(|ticket| ticket.closed.is_none()).count() as u64),
     );
-    head(text, "vigia_reloads_total", "counter", "Loads of the configuration since the start.");
-    line(text, "vigia_reloads_total", &[("outcome", "taken")], float(process.reload.successes));
-    line(text, "vigia_reloads_total", &[("outcome", "refused")], float(process.reload.failures));
     head(text, "vigia_hosts", "gauge", "Hosts by state.");
     for (word, number) in
         ["up", "down", "unreachable"].iter().zip(totals.hosts).chain([(&"pending", totals.hosts_pending)])
@@ -361,11 +319,9 @@ fn own(text: &mut String, world: &World, process: &Process, health: &Health, doo
             line(text, "vigia_queue_length", &[("queue", queue.name)], float(queue.length as u64));
         }
     }
-    head(text, "vigia_build_info", "gauge", "Always 1; the version is in the label.");
-    line(text, "vigia_build_info", &[("version", process.version)], 1.0);
-    text.push_str(&process.metrics);
-    if !process.metrics.is_empty() && !process.metrics.ends_with('\n') {
-        text.push('\n');
+    if let Some(bytes) = process.store.bytes {
+        head(text, "vigia_store_bytes", "gauge", "Size of the database file.");
+        line(text, "vigia_store_bytes", &[], float(bytes));
     }
 }
 

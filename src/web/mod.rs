@@ -9,6 +9,7 @@ pub mod auth;
 pub mod backend;
 mod error;
 mod frame;
+pub mod house;
 mod list;
 mod live;
 mod metrics;

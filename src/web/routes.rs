@@ -106,6 +106,7 @@ pub(super) const ROUTES: &[Route] = &[
     rule("/api/v1/users/{name}/password", || post(api::users::password)),
     rule("/api/v1/users/{name}/disable", || post(api::users::disable)),
     rule("/api/v1/users/{name}/enable", || post(api::users::enable)),
+    rule("/api/v1/users/{name}/role", || post(api::users::role)),
     open("/api/v1/login", || post(api::users::login)),
     // For machines
     look("/metrics", || get(metrics::page)),

@@ -611,7 +611,9 @@ fn parse_metrics(text: &str) -> Vec<(String, Vec<(String, String)>, f64)> {
         } else {
             let end = line.find(['{', ' ']).unwrap();
             let (name, rest) = line.split_at(end);
-            assert_eq!(name, current, "{line}");
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let is_part = kinds.get(&current).is_some_and(|kind| kind == "histogram") && base == Some(&*current);
+            assert!(name == current || is_part, "{line}");
             let mut labels = Vec::new();
             let mut chars = rest.chars().peekable();
             if chars.next_if_eq(&'{').is_some() {

@@ -44,7 +44,7 @@ pub(crate) async fn status(Extension(seen): Extension<Seen>) -> Json<Value> {
 }
 
 fn spread(spread: Spread) -> Value {
-    json!({ "p50": spread.p50, "p95": spread.p95, "p99": spread.p99, "max": spread.max })
+    json!({ "p50": spread.p50, "p95": spread.p95, "p99": spread.p99 })
 }
 
 pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
@@ -53,11 +53,11 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
         .checks
         .kinds
         .iter()
-        .map(|(kind, total, running)| json!({"kind": kind, "total": total, "running": running}));
+        .map(|(kind, total)| json!({"kind": kind, "total": total}));
     let queues = process
         .queues
         .iter()
-        .map(|queue| json!({"queue": queue.name, "length": queue.length, "room": queue.room}));
+        .map(|queue| json!({"queue": queue.name, "length": queue.length}));
     Json(json!({
         "version": process.version,
         "pid": process.pid,
@@ -66,7 +66,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
         "checks": {
             "running": process.checks.running, "limit": process.checks.limit, "total": process.checks.total,
             "latency": spread(process.checks.latency), "execution_time": spread(process.checks.run_time),
-            "stretch": process.checks.stretch, "kinds": kinds.collect::<Vec<Value>>(),
+            "overloaded": process.checks.overloaded, "behind": process.checks.behind.as_secs_f64(), "kinds": kinds.collect::<Vec<Value>>(),
         },
         "queues": queues.collect::<Vec<Value>>(),
         "store": {

@@ -30,17 +30,20 @@ pub(crate) async fn alarms(
     Query(pairs): Query<Pairs>,
 ) -> Result<Json<Value>, Failure> {
     let (total, alarms) = seen.web.backend.alarms(query(&pairs)).await?;
-    Ok(Json(list(total, alarms.iter().map(|alarm| alarm_item(alarm)).collect())))
+    Ok(Json(list(total, alarms.iter().map(|alarm| alarm_item(&seen, alarm)).collect())))
 }
 
 pub(crate) async fn alarm(
     Extension(seen): Extension<Seen>,
     Path(id): Path<u64>,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(alarm_item(&*seen.web.backend.alarm(AlarmId(id)).await?)))
+    Ok(Json(alarm_item(&seen, &*seen.web.backend.alarm(AlarmId(id)).await?)))
 }
 
-fn alarm_item(alarm: &Alarm) -> Value {
+fn alarm_item(seen: &Seen, alarm: &Alarm) -> Value {
+    let head = alarm.ticket.map(|id| (id, seen.world.records.tickets.get(&id)));
+    // The reference where the world still knows the ticket, else its number: both are understood.
+    let ticket = head.map(|(id, head)| head.map_or_else(|| id.to_string(), |head| head.reference().to_string()));
     json!({
         "id": alarm.id.0,
         "host_name": &*alarm.subject.host,
@@ -54,9 +57,9 @@ fn alarm_item(alarm: &Alarm) -> Value {
         "last": alarm.last.as_second(),
         "closed": seconds(alarm.closed),
         "count": alarm.count,
-        "plugin_output": &*alarm.output,
+        "output": &*alarm.output,
         "problem": alarm.problem.0,
-        "ticket": alarm.ticket.map(|id| id.0),
+        "ticket": ticket,
         "root": alarm.root.as_ref().map(ToString::to_string),
         "owner": alarm.owner.as_deref(),
         "labels": alarm.labels.iter().map(|label| &**label).collect::<Vec<&str>>(),
@@ -68,7 +71,7 @@ pub(crate) async fn tickets(
     Query(pairs): Query<Pairs>,
 ) -> Result<Json<Value>, Failure> {
     let (total, tickets) = seen.web.backend.tickets(query(&pairs)).await?;
-    Ok(Json(list(total, tickets.iter().map(ticket_item).collect())))
+    Ok(Json(list(total, tickets.iter().map(|row| ticket_item(&seen, row)).collect())))
 }
 
 pub(crate) async fn ticket(
@@ -78,15 +81,16 @@ pub(crate) async fn ticket(
     let id =
         ticket_id(&reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
     let ticket = seen.web.backend.ticket(id).await?;
-    let mut item = ticket_item(&ticket.row);
+    let mut item = ticket_item(&seen, &ticket.row);
     if let Some(fields) = item.as_object_mut() {
         fields.insert("notes".to_owned(), ticket.notes.iter().map(note_item).collect());
     }
     Ok(Json(item))
 }
 
-fn ticket_item(row: &TicketRow) -> Value {
+fn ticket_item(seen: &Seen, row: &TicketRow) -> Value {
     let head = &row.head;
+    let life = head.closed.unwrap_or(seen.eyes.now).since(head.opened);
     json!({
         "id": head.id.0,
         "reference": head.reference().to_string(),
@@ -106,12 +110,13 @@ fn ticket_item(row: &TicketRow) -> Value {
         "opened": head.opened.as_second(),
         "updated": head.updated.as_second(),
         "closed": seconds(head.closed),
+        "life_time": life.as_secs(),
     })
 }
 
 fn note_item(note: &Note) -> Value {
     json!({
-        "time": note.at.as_second(),
+        "at": note.at.as_second(),
         "author": note.author,
         "text": note.text,
         "action": note.action,

@@ -37,9 +37,7 @@ pub(crate) async fn add(
     Extension(seen): Extension<Seen>,
     Body(user): Body<NewUser>,
 ) -> Result<Json<Value>, Failure> {
-    let role = Role::parse(&user.role).ok_or_else(|| {
-        Failure::Wrong(format!("`{}` is not a role: viewer, operator, editor or admin", user.role))
-    })?;
+    let role = role_of(&user.role)?;
     let NewUser { name, password, contact, .. } = user;
     let told = format!("user `{name}` added");
     change(&seen, UserChange::Add { name, role, password, contact }, told).await
@@ -73,6 +71,26 @@ pub(crate) async fn enable(
 ) -> Result<Json<Value>, Failure> {
     let told = format!("user `{name}` enabled");
     change(&seen, UserChange::Enable { name }, told).await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NewRole {
+    role: String,
+}
+
+pub(crate) async fn role(
+    Extension(seen): Extension<Seen>,
+    Path(name): Path<String>,
+    Body(new): Body<NewRole>,
+) -> Result<Json<Value>, Failure> {
+    let role = role_of(&new.role)?;
+    let told = format!("`{name}` is now {}", role.word());
+    change(&seen, UserChange::SetRole { name, role }, told).await
+}
+
+fn role_of(word: &str) -> Result<Role, Failure> {
+    let wrong = || Failure::Wrong(format!("`{word}` is not a role: viewer, operator, editor or admin"));
+    Role::parse(word).ok_or_else(wrong)
 }
 
 async fn change(seen: &Seen, change: UserChange, told: String) -> Result<Json<Value>, Failure> {

@@ -127,14 +127,14 @@ fn health(seen: &Seen) -> Vec<(&'static str, String, &'static str)> {
         (None, out, errors) => format!("{errors} errors, {out} objects in quarantine"),
     };
     let checks = format!(
-        "{} running, {} done, 95 % start within {:.1} s",
+        "{} running, {} done, 95 % start within {:.3} s",
         process.checks.running,
         words::count(usize::try_from(process.checks.total).unwrap_or(usize::MAX)),
         process.checks.latency.p95
     );
     let store = match &process.store.trouble {
         Some(trouble) => format!("cannot write: {trouble}"),
-        None => format!("{}, written {}", words::bytes(process.store.bytes), age(process.store.last_commit)),
+        None => format!("{} written {}", process.store.bytes.map(words::bytes).unwrap_or_default(), age(process.store.last_commit)),
     };
     let mut lines = vec![
         ("Configuration", config, "/config"),

@@ -99,9 +99,9 @@ struct ProcessPage {
     facts: Vec<(&'static str, String)>,
     started: Moment,
     running: String,
-    spreads: Vec<(&'static str, [String; 4])>,
-    kinds: Vec<(String, String, String)>,
-    queues: Vec<(&'static str, String, String)>,
+    spreads: Vec<(&'static str, [String; 3])>,
+    kinds: Vec<(String, String)>,
+    queues: Vec<(&'static str, String)>,
     store: Vec<(&'static str, String)>,
     trouble: Option<String>,
     notices: Vec<String>,
@@ -117,7 +117,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
     };
     let seconds = |value: f64| format!("{value:.3} s");
     let spread =
-        |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99, spread.max].map(seconds);
+        |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99].map(seconds);
     let reload = match (process.reload.last, process.reload.was_successful) {
         (None, _) => "none since the start".to_owned(),
         (at, true) => format!("{}, good, took {:.3} s", age(at), process.reload.took.as_secs_f64()),
@@ -147,10 +147,9 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Checks done", number(checks.total)),
             (
                 "Keeping up",
-                if checks.stretch > 1.0 {
-                    format!("no: intervals are stretched by {:.2}", checks.stretch)
-                } else {
-                    "yes".to_owned()
+                match checks.overloaded.as_slice() {
+                    [] => "yes".to_owned(),
+                    kinds => format!("no: {} start up to {} late", kinds.join(", "), words::span(checks.behind)),
                 },
             ),
             ("Panics caught", number(process.panics)),
@@ -162,16 +161,16 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
         kinds: checks
             .kinds
             .iter()
-            .map(|(kind, total, running)| (kind.clone(), number(*total), running.to_string()))
+            .map(|(kind, total)| (kind.clone(), number(*total)))
             .collect(),
         queues: process
             .queues
             .iter()
-            .map(|queue| (queue.name, queue.length.to_string(), queue.room.to_string()))
+            .map(|queue| (queue.name, queue.length.to_string()))
             .collect(),
         store: vec![
             ("File", process.store.path.clone()),
-            ("Size", words::bytes(process.store.bytes)),
+            ("Size", process.store.bytes.map_or_else(|| "not known".to_owned(), words::bytes)),
             ("Last written", age(process.store.last_commit)),
             ("Batches", number(process.store.batches)),
             ("Events", number(process.store.events)),
