@@ -620,10 +620,7 @@ impl Backend for Fixture {
                 overloaded: Vec::new(),
                 behind: Duration::ZERO,
             },
-            queues: vec![
-                QueueGauge { name: "inbox", length: 0 },
-                QueueGauge { name: "store", length: 1 },
-            ],
+            queues: vec![QueueGauge { name: "inbox", length: 0 }, QueueGauge { name: "store", length: 1 }],
             store: StoreGauge {
                 path: "/var/lib/vigia/vigia.db".into(),
                 bytes: Some(1_204_224),

@@ -14,9 +14,9 @@ use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Answer, Backend, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note, Notice, Origin,
-    Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Spread, StoreGauge, Ticket, TicketRow,
-    Trouble, UserChange, Wanted,
+    Account, Answer, Backend, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note,
+    Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Spread,
+    StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
 };
 use crate::config::problem::{Reported, Severity};
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, Token, Who};
@@ -27,7 +27,7 @@ use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
 use crate::store::{Slice, Store, StoreError, alarms, log, tickets};
 
 /// What only `app` knows, asked for when a page needs it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Addresses that listen, as a person opens them.
     pub listen: Vec<String>,
@@ -50,11 +50,17 @@ pub struct House {
     facts: watch::Receiver<Facts>,
     origins: Origins,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
-    health: Mutex<Option<(Arc<ConfigHealth>, Arc<Health>)>>,
+    health: Mutex<Option<(Arc<ConfigHealth>, Facts, Arc<Health>)>>,
 }
 
 impl House {
-    pub fn new(handle: Handle, store: Store, desk: Desk, facts: watch::Receiver<Facts>, origins: Origins) -> Self {
+    pub fn new(
+        handle: Handle,
+        store: Store,
+        desk: Desk,
+        facts: watch::Receiver<Facts>,
+        origins: Origins,
+    ) -> Self {
         Self { handle, store, desk, facts, origins, health: Mutex::new(None) }
     }
 
@@ -111,7 +117,9 @@ impl Backend for House {
             let mut answer = Done::default();
             for event in &done.events {
                 match &event.what {
-                    What::TicketOpened { head, .. } if Some(head.id) == ticket => answer.ticket = Some(head.reference()),
+                    What::TicketOpened { head, .. } if Some(head.id) == ticket => {
+                        answer.ticket = Some(head.reference())
+                    }
                     What::TicketNoted { head, .. } | What::TicketReopened { head, .. } => {
                         answer.ticket = answer.ticket.or(Some(head.reference()));
                     }
@@ -128,7 +136,12 @@ impl Backend for House {
     fn reload(&self, author: Arc<str>) -> Answer<'_, Result<ReloadReport, Trouble>> {
         Box::pin(async move {
             let report = self.handle.reload(&author).await?;
-            let act = self.by(&author).act(self.handle.now(), "reload", "", json!({ "added": report.added, "removed": report.removed }));
+            let act = self.by(&author).act(
+                self.handle.now(),
+                "reload",
+                "",
+                json!({ "added": report.added, "removed": report.removed }),
+            );
             if let Err(error) = self.desk.record(act).await {
                 tracing::warn!(event = "desk.audit", error = %crate::telemetry::Chain(&error), "a reload is not in the audit");
             }
@@ -151,16 +164,17 @@ impl Backend for House {
         let facts = self.facts.borrow();
         // Only the cache is behind the lock; a panic leaves at worst an older translation, compared below.
         let mut kept = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, health)) = &*kept
+        if let Some((of, seen, health)) = &*kept
             && Arc::ptr_eq(of, &current)
-            && health.notices == facts.notices
-            && health.files == facts.files
+            && *seen == *facts
         {
             return health.clone();
         }
-        let health = Health { notices: facts.notices.clone(), files: facts.files.clone(), ..translate(&current) };
+        let mut health = translate(&current);
+        health.notices.extend(facts.notices.iter().cloned());
+        health.files.clone_from(&facts.files);
         let health = Arc::new(health);
-        *kept = Some((current, health.clone()));
+        *kept = Some((current, facts.clone(), health.clone()));
         health
     }
 
@@ -171,8 +185,11 @@ impl Backend for House {
         let config = self.handle.config().borrow().clone();
         let meters = self.handle.meters();
         let checks = checks(&meters.registry.gather(), load.running, facts.limit, &load.overloads);
-        let count = |outcome: &[&str]| outcome.iter().map(|word| meters.reloads.with_label_values(&[*word]).get()).sum();
-        let took = meters.reload_duration.get_sample_sum() / seldom(meters.reload_duration.get_sample_count());
+        let count = |outcome: &[&str]| {
+            outcome.iter().map(|word| meters.reloads.with_label_values(&[*word]).get()).sum()
+        };
+        let took =
+            meters.reload_duration.get_sample_sum() / seldom(meters.reload_duration.get_sample_count());
         Process {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -202,7 +219,6 @@ impl Backend for House {
                 failures: count(&["refused"]),
             },
             panics: meters.check_panics.get(),
-            
         }
     }
 
@@ -216,7 +232,12 @@ impl Backend for House {
 
     fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>> {
         Box::pin(async move {
-            let filter = LogFilter { subject: wanted.subject, to: wanted.before, limit: wanted.limit, ..LogFilter::default() };
+            let filter = LogFilter {
+                subject: wanted.subject,
+                to: wanted.before,
+                limit: wanted.limit,
+                ..LogFilter::default()
+            };
             let lines = self.store.read(move |connection| log::list(connection, &filter)).await?;
             Ok(lines.into_iter().map(history_row).collect())
         })
@@ -250,7 +271,9 @@ impl Backend for House {
     fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<TicketRow>), Trouble>> {
         Box::pin(async move {
             let class = wanted.class.as_deref();
-            let class = class.and_then(|word| TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word)));
+            let class = class.and_then(|word| {
+                TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word))
+            });
             let filter = TicketFilter {
                 status: match wanted.status {
                     Wanted::Open => StatusFilter::NotClosed,
@@ -310,7 +333,12 @@ impl Backend for House {
                     return None;
                 }
             };
-            Some(Account { name: who.name.into(), role: role(who.role), contact: who.contact.map(Into::into), is_disabled: false })
+            Some(Account {
+                name: who.name.into(),
+                role: role(who.role),
+                contact: who.contact.map(Into::into),
+                is_disabled: false,
+            })
         })
     }
 
@@ -340,9 +368,16 @@ impl Backend for House {
             let by = self.by(&author);
             match change {
                 UserChange::Add { name, role, password, contact } => {
-                    let role = desk::Role::from_word(role.word())
-                        .ok_or_else(|| Trouble::Refused(format!("nobody can be given the role {}", role.word())))?;
-                    let new = desk::NewUser { name, role, password: password.map(Password::new), contact, sight: None };
+                    let role = desk::Role::from_word(role.word()).ok_or_else(|| {
+                        Trouble::Refused(format!("nobody can be given the role {}", role.word()))
+                    })?;
+                    let new = desk::NewUser {
+                        name,
+                        role,
+                        password: password.map(Password::new),
+                        contact,
+                        sight: None,
+                    };
                     self.desk.add_user(&by, new).await?;
                 }
                 UserChange::SetPassword { name, password } => {
@@ -351,8 +386,9 @@ impl Backend for House {
                 UserChange::Disable { name } => self.desk.set_disabled(&by, &name, true).await?,
                 UserChange::Enable { name } => self.desk.set_disabled(&by, &name, false).await?,
                 UserChange::SetRole { name, role } => {
-                    let role = desk::Role::from_word(role.word())
-                        .ok_or_else(|| Trouble::Refused(format!("nobody can be given the role {}", role.word())))?;
+                    let role = desk::Role::from_word(role.word()).ok_or_else(|| {
+                        Trouble::Refused(format!("nobody can be given the role {}", role.word()))
+                    })?;
                     self.desk.set_role(&by, &name, role).await?;
                 }
             }
@@ -377,7 +413,7 @@ fn translate(health: &ConfigHealth) -> Health {
         refused: health.refused.clone(),
         problems: health.findings.problems.iter().map(problem).collect(),
         quarantine: health.findings.quarantine.iter().map(quarantined).collect(),
-        notices: Vec::new(),
+        notices: health.findings.notices.iter().map(note_of).collect(),
         restart_needed: health.findings.restart_needed.clone(),
         files: Vec::new(),
     }
@@ -395,14 +431,15 @@ fn problem(problem: &Reported) -> ConfigProblem {
     }
 }
 
+fn note_of(text: &String) -> Notice {
+    Notice { urgency: Urgency::Note, text: text.clone() }
+}
+
 fn quarantined(out: &reload::Quarantined) -> Quarantined {
-    // Other kinds of object are written with their kind in front, so a blank before the name tells them apart;
-    // a service's name may hold blanks, its host's may not.
-    let key = ObjectKey::parse(&out.object);
-    let is_object = key.service.is_some() || !out.object.contains(' ');
+    let is_object = matches!(out.kind, "host" | "service");
     Quarantined {
-        object: out.object.clone(),
-        key: is_object.then_some(key),
+        object: format!("{} {}", out.kind, out.name),
+        key: is_object.then(|| ObjectKey::parse(&out.name)),
         file: out.path.clone(),
         line: out.line,
         message: out.message.clone(),
@@ -479,7 +516,11 @@ fn checks(
     let mut kinds: Vec<(String, u64)> = Vec::new();
     for metric in metrics("vigia_checks_total") {
         let kind = label(metric, "kind").unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter of whole checks")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a counter of whole checks"
+        )]
         let ended = metric.get_counter().get_value() as u64;
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, total)) => *total += ended,

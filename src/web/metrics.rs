@@ -139,7 +139,13 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
     let mut text = String::with_capacity(64 * 1024);
     let next = match step {
         Step::Own => {
-            own(&mut text, world, &web.backend.process(), &web.backend.health(), web.panics.load(Ordering::Relaxed));
+            own(
+                &mut text,
+                world,
+                &web.backend.process(),
+                &web.backend.health(),
+                web.panics.load(Ordering::Relaxed),
+            );
             text.push_str(&web.backend.metrics());
             Step::Hosts(0, 0)
         }
@@ -265,7 +271,12 @@ fn own(text: &mut String, world: &World, process: &Process, health: &Health, doo
         "When the daemon started.",
         process.started.as_seconds_f64(),
     );
-    one("vigia_web_panics_total", "counter", "Requests that failed because of a mistake in vigia.", float(door_panics));
+    one(
+        "vigia_web_panics_total",
+        "counter",
+        "Requests that failed because of a mistake in vigia.",
+        float(door_panics),
+    );
     one(
         "vigia_checks_limit",
         "gauge",

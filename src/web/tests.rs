@@ -612,7 +612,8 @@ fn parse_metrics(text: &str) -> Vec<(String, Vec<(String, String)>, f64)> {
             let end = line.find(['{', ' ']).unwrap();
             let (name, rest) = line.split_at(end);
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
-            let is_part = kinds.get(&current).is_some_and(|kind| kind == "histogram") && base == Some(&*current);
+            let is_part =
+                kinds.get(&current).is_some_and(|kind| kind == "histogram") && base == Some(&*current);
             assert!(name == current || is_part, "{line}");
             let mut labels = Vec::new();
             let mut chars = rest.chars().peekable();

@@ -49,15 +49,8 @@ fn spread(spread: Spread) -> Value {
 
 pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
     let process = seen.web.backend.process();
-    let kinds = process
-        .checks
-        .kinds
-        .iter()
-        .map(|(kind, total)| json!({"kind": kind, "total": total}));
-    let queues = process
-        .queues
-        .iter()
-        .map(|queue| json!({"queue": queue.name, "length": queue.length}));
+    let kinds = process.checks.kinds.iter().map(|(kind, total)| json!({"kind": kind, "total": total}));
+    let queues = process.queues.iter().map(|queue| json!({"queue": queue.name, "length": queue.length}));
     Json(json!({
         "version": process.version,
         "pid": process.pid,

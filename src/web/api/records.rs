@@ -43,7 +43,8 @@ pub(crate) async fn alarm(
 fn alarm_item(seen: &Seen, alarm: &Alarm) -> Value {
     let head = alarm.ticket.map(|id| (id, seen.world.records.tickets.get(&id)));
     // The reference where the world still knows the ticket, else its number: both are understood.
-    let ticket = head.map(|(id, head)| head.map_or_else(|| id.to_string(), |head| head.reference().to_string()));
+    let ticket =
+        head.map(|(id, head)| head.map_or_else(|| id.to_string(), |head| head.reference().to_string()));
     json!({
         "id": alarm.id.0,
         "host_name": &*alarm.subject.host,

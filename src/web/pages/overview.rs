@@ -134,7 +134,11 @@ fn health(seen: &Seen) -> Vec<(&'static str, String, &'static str)> {
     );
     let store = match &process.store.trouble {
         Some(trouble) => format!("cannot write: {trouble}"),
-        None => format!("{} written {}", process.store.bytes.map(words::bytes).unwrap_or_default(), age(process.store.last_commit)),
+        None => format!(
+            "{} written {}",
+            process.store.bytes.map(words::bytes).unwrap_or_default(),
+            age(process.store.last_commit)
+        ),
     };
     let mut lines = vec![
         ("Configuration", config, "/config"),

@@ -116,8 +116,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
         at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", words::span(seen.eyes.now.since(at))))
     };
     let seconds = |value: f64| format!("{value:.3} s");
-    let spread =
-        |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99].map(seconds);
+    let spread = |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99].map(seconds);
     let reload = match (process.reload.last, process.reload.was_successful) {
         (None, _) => "none since the start".to_owned(),
         (at, true) => format!("{}, good, took {:.3} s", age(at), process.reload.took.as_secs_f64()),
@@ -149,7 +148,9 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
                 "Keeping up",
                 match checks.overloaded.as_slice() {
                     [] => "yes".to_owned(),
-                    kinds => format!("no: {} start up to {} late", kinds.join(", "), words::span(checks.behind)),
+                    kinds => {
+                        format!("no: {} start up to {} late", kinds.join(", "), words::span(checks.behind))
+                    }
                 },
             ),
             ("Panics caught", number(process.panics)),
@@ -158,16 +159,8 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Start after their time (latency)", spread(checks.latency)),
             ("Run for (execution time)", spread(checks.run_time)),
         ],
-        kinds: checks
-            .kinds
-            .iter()
-            .map(|(kind, total)| (kind.clone(), number(*total)))
-            .collect(),
-        queues: process
-            .queues
-            .iter()
-            .map(|queue| (queue.name, queue.length.to_string()))
-            .collect(),
+        kinds: checks.kinds.iter().map(|(kind, total)| (kind.clone(), number(*total))).collect(),
+        queues: process.queues.iter().map(|queue| (queue.name, queue.length.to_string())).collect(),
         store: vec![
             ("File", process.store.path.clone()),
             ("Size", process.store.bytes.map_or_else(|| "not known".to_owned(), words::bytes)),
