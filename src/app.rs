@@ -38,6 +38,7 @@ use crate::runtime::snapshot::Ends;
 use crate::runtime::{Batch, Handle, Load, Meters, Tools, look};
 use crate::store::{self, IdleWriter, Store, StoreError};
 use crate::telemetry::{self, Chain};
+use crate::web::house::House;
 
 /// Inputs that wait for the conductor.
 const INBOX: usize = 4096;
@@ -112,6 +113,7 @@ pub async fn serve(options: &Options, report: &mut dyn Write) -> Result<Ended, S
 struct Built {
     clock: Clock,
     started: Timestamp,
+    state_dir: PathBuf,
     _lock: StateLock,
     configuration: Configuration,
     store: Store,
@@ -146,6 +148,7 @@ fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError>
     Ok(Built {
         clock,
         started: now,
+        state_dir: options.state_dir.clone(),
         _lock: lock,
         configuration,
         store: opened.store,
@@ -180,6 +183,7 @@ fn start(built: Built) -> Running {
     let (events, _) = broadcast::channel(EVENTS);
     let (reloads, requests) = mpsc::channel(RELOADS);
     let (load_sender, load) = watch::channel(Load::default());
+    let settings = built.configuration.settings();
     let configuration = built.configuration.run(&built.tools, &built.store, &built.desk);
 
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
@@ -247,7 +251,9 @@ fn start(built: Built) -> Running {
         "vigia {} watches {hosts} hosts and {services} services",
         env!("CARGO_PKG_VERSION")
     );
-    drop((built.doors, handle));
+    let facts = configuration.facts(&built.doors, &built.state_dir);
+    let house = House::new(handle, built.store, built.desk, facts, configuration.origins());
+    built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     Running { parts, writer, signals: built.signals, reloads, tools: built.tools, _lock: built._lock }
 }

@@ -2,13 +2,16 @@
 //! whoever they concern.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use vigia_core::model::inventory::SharedInventory;
 use vigia_core::model::time::Timestamp;
 
+use super::doors::Doors;
 use super::{Options, StartError};
+use crate::config::effective::EffectiveValue;
 use crate::config::files::Request;
 use crate::config::last_good::Memory;
 use crate::config::problem;
@@ -19,6 +22,8 @@ use crate::runtime::reload::{ConfigHealth, Findings, Fresh, Load, Quarantined};
 use crate::runtime::{Limits, Tools};
 use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
+use crate::web::backend::Origin;
+use crate::web::house::{Facts, Origins};
 
 /// Loaded, and nothing runs yet.
 pub(super) struct Configuration {
@@ -37,7 +42,6 @@ pub(super) struct LiveConfiguration {
     pub(super) load: Load,
     pub(super) health: watch::Sender<Arc<ConfigHealth>>,
     pub(super) limits: watch::Receiver<Limits>,
-    pub(super) settings: watch::Receiver<Arc<Settings>>,
 }
 
 impl Configuration {
@@ -84,7 +88,6 @@ impl Configuration {
     /// Makes what loads it again, and applies its settings to these.
     pub(super) fn run(self, tools: &Arc<Tools>, store: &Store, desk: &Desk) -> LiveConfiguration {
         let (limits_sender, limits) = watch::channel(limits(&self.settings));
-        let (settings_sender, settings) = watch::channel(self.settings.clone());
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Concerned {
             tools: tools.clone(),
@@ -92,7 +95,6 @@ impl Configuration {
             desk: desk.clone(),
             logs: self.logs,
             limits: limits_sender,
-            settings: settings_sender,
         };
         keep(&self.memory, &self.request);
         let request = self.request.clone();
@@ -105,13 +107,13 @@ impl Configuration {
             let findings = findings(&loaded, restart_needed.into_iter().map(str::to_owned).collect());
             // With a mistake in them, settings stay whole as they were.
             if let Some(settings) = settings {
-                concerned.take(settings);
+                concerned.take(&settings);
             }
             keep(&loaded.memory, &self.request);
             loaded.inventory.generation = generation;
             Ok(Fresh { inventory: Arc::new(loaded.inventory), findings })
         });
-        LiveConfiguration { request, load, health, limits, settings }
+        LiveConfiguration { request, load, health, limits }
     }
 }
 
@@ -123,6 +125,58 @@ fn keep(memory: &Memory, request: &Request) {
     }
 }
 
+impl LiveConfiguration {
+    /// What the pages say of the daemon itself; told again with every reload.
+    pub(super) fn facts(&self, doors: &Doors, state_dir: &Path) -> watch::Receiver<Facts> {
+        let base = Facts {
+            listen: doors.addresses().iter().map(|at| format!("http://{at}/")).collect(),
+            config: self.request.config.display().to_string(),
+            state_dir: state_dir.display().to_string(),
+            ..Facts::default()
+        };
+        let (mut health, limits) = (self.health.subscribe(), self.limits.clone());
+        let now = facts(&base, &health.borrow_and_update(), &limits.borrow());
+        let (sender, receiver) = watch::channel(now);
+        tokio::spawn(async move {
+            // Ends with whoever reloads, or when no page is left to read it.
+            while health.changed().await.is_ok() && !sender.is_closed() {
+                let next = facts(&base, &health.borrow_and_update(), &limits.borrow());
+                sender.send_replace(next);
+            }
+        });
+        receiver
+    }
+
+    /// Where the values of an object were written, read when somebody asks.
+    pub(super) fn origins(&self) -> Origins {
+        let request = self.request.clone();
+        Arc::new(move |key| {
+            let wanted = |name: &str| *name == *key.host;
+            // Reading files blocks; the page waits, its neighbours on this thread do not.
+            let explained = tokio::task::block_in_place(|| config::explain(&request, &wanted));
+            let name = key.to_string();
+            let objects = explained.unwrap_or_default().into_iter();
+            objects
+                .filter(|object| object.name == name)
+                .flat_map(|object| object.values)
+                .map(origin)
+                .collect()
+        })
+    }
+}
+
+fn origin(value: EffectiveValue) -> Origin {
+    let (place, via) = match value.origin {
+        Some(said) => (said.at, said.through.unwrap_or_default()),
+        None => ("default".to_owned(), String::new()),
+    };
+    Origin { key: value.key, value: value.value, place, via }
+}
+
+fn facts(base: &Facts, health: &ConfigHealth, limits: &Limits) -> Facts {
+    Facts { limit: limits.total, files: health.findings.files.clone(), ..base.clone() }
+}
+
 /// Who must hear of new settings.
 struct Concerned {
     tools: Arc<Tools>,
@@ -130,20 +184,18 @@ struct Concerned {
     desk: Desk,
     logs: Option<Logs>,
     limits: watch::Sender<Limits>,
-    settings: watch::Sender<Arc<Settings>>,
 }
 
 impl Concerned {
-    fn take(&self, settings: Settings) {
+    fn take(&self, settings: &Settings) {
         // Name servers and certificates of the system may have changed with it.
         self.tools.refresh();
-        self.store.set_retention(retention(&settings));
-        self.desk.set_policy(policy(&settings));
+        self.store.set_retention(retention(settings));
+        self.desk.set_policy(policy(settings));
         if let Some(logs) = &self.logs {
-            logs.set_level(level(&settings));
+            logs.set_level(level(settings));
         }
-        self.limits.send_replace(limits(&settings));
-        self.settings.send_replace(Arc::new(settings));
+        self.limits.send_replace(limits(settings));
     }
 }
 
@@ -160,6 +212,7 @@ fn findings(loaded: &Loaded, restart_needed: Vec<String>) -> Findings {
         problems: loaded.problems.clone(),
         quarantine: quarantine.collect(),
         notices: loaded.notices.iter().map(ToString::to_string).collect(),
+        files: loaded.files.iter().map(|file| file.path.display().to_string()).collect(),
         restart_needed,
     }
 }

@@ -2,7 +2,6 @@
 
 pub mod decode;
 pub mod effective;
-pub mod explain;
 pub mod files;
 pub mod insertion;
 pub mod keys;
@@ -13,7 +12,6 @@ pub mod merge;
 pub mod place;
 pub mod problem;
 pub mod resolve;
-pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod tree;

@@ -5,7 +5,6 @@
 
 mod chain;
 pub mod check;
-pub mod explain;
 mod host;
 mod link;
 mod names;

@@ -39,6 +39,8 @@ pub struct Findings {
     pub quarantine: Vec<Quarantined>,
     /// What is written and not acted on by this version, one line each.
     pub notices: Vec<String>,
+    /// Every file that was read.
+    pub files: Vec<String>,
     /// Settings that changed and take effect with the next start only.
     pub restart_needed: Vec<String>,
 }

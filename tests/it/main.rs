@@ -4,8 +4,8 @@
     reason = "nothing outside a test binary can reach it; `pub` says what a module offers"
 )]
 
-mod generated_pages;
 mod layering;
+mod serve;
 mod servers;
 mod support;
 mod tidy;

@@ -167,10 +167,9 @@ impl Search {
         } else if !word.contains(['*', '?']) {
             let next = at.join(first);
             self.folders.insert(shown(&at).to_path_buf());
-            if disk::kind(&next).is_some() {
-                self.glob(next, rest, depth);
-            }
-            return;
+            return if disk::kind(&next).is_some() {
+                self.glob(next, rest, depth)
+            };
         }
         self.folders.insert(shown(&at).to_path_buf());
         if depth > DEPTH {

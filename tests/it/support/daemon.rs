@@ -39,9 +39,15 @@ impl TestDaemon {
 
     /// Starts a daemon on the folder of another, with more arguments.
     pub async fn start_in(folder: Arc<TempDir>, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[]).await
+    }
+
+    /// The same with more in its environment.
+    pub async fn start_with(folder: Arc<TempDir>, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = vigia(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command
             .args(arguments)
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
