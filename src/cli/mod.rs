@@ -9,15 +9,19 @@ mod alarm;
 mod check;
 mod client;
 mod console;
+mod diff;
 mod docs;
 mod recheck;
 mod reload;
 mod run;
+mod schema;
 mod serve;
+mod show;
 mod status;
 mod table;
 mod ticket;
 mod user;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -85,15 +89,19 @@ pub(crate) enum Command {
     Check(check::Check),
     Comment(ack::Comment),
     Completions(docs::Completions),
+    Diff(diff::Diff),
     Downtime(ack::Downtime),
     Man(docs::Man),
     Recheck(recheck::Recheck),
     Reload(reload::Reload),
     Run(run::Run),
     Serve(serve::Serve),
+    Schema(schema::Schema),
+    Show(show::Show),
     Status(status::Status),
     Ticket(ticket::Ticket),
     User(user::User),
+    Validate(validate::Validate),
 }
 
 impl Command {
@@ -113,6 +121,10 @@ impl Command {
             Self::Check(args) => args.run(console),
             Self::Completions(args) => args.run(console),
             Self::Man(args) => args.run(console),
+            Self::Diff(args) => args.run(common, console),
+            Self::Schema(args) => args.run(console),
+            Self::Show(args) => args.run(common, console),
+            Self::Validate(args) => args.run(common, console),
         }
     }
 }
@@ -121,11 +133,13 @@ const EXAMPLES: &str = "\
 Examples:
   vigia serve
   vigia run web01/HTTP
+  vigia validate
   vigia status
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'
   vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia
+  vigia schema > vigia.schema.json
   vigia man --dir /usr/local/share/man/man1";
 
 const EXIT_CODES: &str = "\

@@ -2,6 +2,7 @@
 
 pub mod decode;
 pub mod effective;
+pub mod explain;
 pub mod files;
 pub mod insertion;
 pub mod keys;
@@ -12,6 +13,7 @@ pub mod merge;
 pub mod place;
 pub mod problem;
 pub mod resolve;
+pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod tree;

@@ -5,6 +5,7 @@
 
 mod chain;
 pub mod check;
+pub mod explain;
 mod host;
 mod link;
 mod names;

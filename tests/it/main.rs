@@ -4,6 +4,7 @@
     reason = "nothing outside a test binary can reach it; `pub` says what a module offers"
 )]
 
+mod generated_pages;
 mod layering;
 mod serve;
 mod servers;

@@ -12,7 +12,7 @@ use std::fmt;
 
 pub use reader::{Reader, nearest};
 
-pub use schema::{reference, schema};
+pub use schema::{options_schema, options_table, reference, schema};
 pub use types::{Age, Choice, Headers, Pattern, Secret, SecretSource, Size, Texts, Threshold};
 pub use units::{UnitError, duration, size};
 pub use value::{Entry, Mark, Node, OptionProblem, Value};

@@ -17,6 +17,22 @@ pub fn schema(kind: &Kind) -> String {
     }
 }
 
+/// The JSON Schema of a map with these options, as JSON text; for kinds that are run elsewhere.
+pub fn options_schema(options: &[Opt]) -> String {
+    format!("{{{}}}", object(&options.iter().collect::<Vec<_>>()))
+}
+
+/// Their table in the reference page, in Markdown.
+pub fn options_table(options: &[Opt]) -> String {
+    let mut out = TABLE_HEAD.to_owned();
+    for option in options {
+        row(&mut out, option, "");
+    }
+    out
+}
+
+const TABLE_HEAD: &str = "| option | default | holds | meaning |\n|---|---|---|---|\n";
+
 /// The members of an object's schema, without the braces.
 fn object(options: &[&Opt]) -> String {
     let mut out = r#""type":"object","additionalProperties":false,"properties":{"#.to_owned();
@@ -151,7 +167,8 @@ fn section(out: &mut String, kind: &Kind) {
     if let Some(trace) = kind.trace {
         let _infallible = write!(out, "\nIn the target's log: {trace}.\n");
     }
-    out.push_str("\n| option | default | holds | meaning |\n|---|---|---|---|\n");
+    out.push('\n');
+    out.push_str(TABLE_HEAD);
     for option in kind.options() {
         row(out, option, "");
     }

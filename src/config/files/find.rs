@@ -167,9 +167,10 @@ impl Search {
         } else if !word.contains(['*', '?']) {
             let next = at.join(first);
             self.folders.insert(shown(&at).to_path_buf());
-            return if disk::kind(&next).is_some() {
-                self.glob(next, rest, depth)
-            };
+            if disk::kind(&next).is_some() {
+                self.glob(next, rest, depth);
+            }
+            return;
         }
         self.folders.insert(shown(&at).to_path_buf());
         if depth > DEPTH {

@@ -365,7 +365,7 @@ fn dependencies<'t>(view: View<'_, '_, 't>, decoder: &mut Decoder) -> Vec<Depend
     }
 }
 
-fn tags(view: View<'_, '_, '_>, decoder: &mut Decoder) -> Tags {
+pub(super) fn tags(view: View<'_, '_, '_>, decoder: &mut Decoder) -> Tags {
     match view.get(key::TAGS, decoder).as_ref().map(|found| &*found.value) {
         Some(Value::Pairs(pairs)) => {
             let kept = pairs.iter().filter(|(_, text)| text.text != CANCELLED);

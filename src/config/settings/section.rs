@@ -53,7 +53,7 @@ impl<'t, 's> Section<'t, 's> {
     }
 
     /// A section inside this one.
-    pub(super) fn section(&self, key: &str, reading: &mut Reading<'_>) -> Section<'t, 's> {
+    pub(super) fn section(&self, key: &str, reading: &mut Reading<'_>) -> Self {
         let keys = match self.key(key).holds {
             Type::Map(keys) | Type::OffOr(keys) => keys,
             _ => &[],
@@ -62,7 +62,7 @@ impl<'t, 's> Section<'t, 's> {
     }
 
     /// The same where `off` may stand instead of the map; nothing for `off`, the default.
-    pub(super) fn section_or_off(&self, key: &str, reading: &mut Reading<'_>) -> Option<Section<'t, 's>> {
+    pub(super) fn section_or_off(&self, key: &str, reading: &mut Reading<'_>) -> Option<Self> {
         match self.fields.get(key) {
             Some(node)
                 if node.text().is_none_or(|text| crate::config::decode::switch(text) != Some(false)) =>
