@@ -42,10 +42,7 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 /// Puts values in; the name that has none, with its place in the text.
-pub fn fill<'a>(
-    text: &'a str,
-    mut value: impl FnMut(&str) -> Option<String>,
-) -> Result<String, (&'a str, usize)> {
+pub fn fill(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> Result<String, (&str, usize)> {
     let mut filled = String::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {

@@ -81,12 +81,19 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let previous = request.state_dir.as_deref().map(LastGood::at);
     let previous = previous.as_ref();
     let mut files = Files::read(request)?;
-    let unreadable = files.parse().unreadable;
-    let stand_ins = stand_ins(&mut files, &unreadable, previous);
-    let parsed = files.parse();
+    let first = files.parse();
+    let unreadable = first.unreadable.clone();
+    let mut replaced = Vec::new();
+    let parsed = if unreadable.is_empty() {
+        first
+    } else {
+        drop(first);
+        replaced = stand_ins(&mut files, &unreadable, previous);
+        files.parse()
+    };
     let mut decoder = Decoder::with(parsed.problems);
     let mut documents = parsed.documents;
-    for (file, author) in &stand_ins {
+    for (file, author) in &replaced {
         let Some(source) = files.sources.of(*file) else { continue };
         let map = tree::parse(source, *file, &tree::Limits::default(), &mut Vec::new());
         documents.extend(map.map(|map| Document { file: *file, author: *author, map }));

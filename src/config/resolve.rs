@@ -105,7 +105,7 @@ pub fn explain<'t>(
         &Kept { objects: &nothing, services: &nothing },
         context,
         decoder,
-        &mut |mut seen| {
+        &mut |seen| {
             if wanted(&seen.written.name) {
                 objects.extend(seen.objects());
             }

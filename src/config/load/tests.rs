@@ -230,6 +230,7 @@ hosts:
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a report is as long as its mistakes are many")]
 fn every_mistake_is_told_in_one_run() {
     let folder = one(r#"
 defaults: {chek_interval: 1m}

@@ -367,7 +367,10 @@ impl<'w, 't> Work<'w, 't, '_> {
             self.inventory.rules.push(usual_rule());
         }
         self.inventory.rules.sort_by(|one, two| one.name.cmp(&two.name));
-        self.each(Section::Discovery, |object, decoder| Some(objects::discovery(object, periods, decoder)));
+        self.each(Section::Discovery, |object, decoder| {
+            objects::discovery(object, periods, decoder);
+            Some(())
+        });
         self.check_rules();
         self.check_templates_of_discovery();
     }

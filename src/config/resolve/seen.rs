@@ -132,7 +132,7 @@ fn json_of(options: &Value) -> Json {
     match &options.node {
         Node::Null => Json::Null,
         Node::Text(text) => json!(text),
-        Node::List(items) => Json::Array(items.iter().map(|item| json_of(item)).collect()),
+        Node::List(items) => Json::Array(items.iter().map(json_of).collect()),
         Node::Map(entries) => {
             Json::Object(entries.iter().map(|entry| (entry.key.clone(), json_of(&entry.value))).collect())
         }

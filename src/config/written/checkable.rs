@@ -247,7 +247,7 @@ fn read_service<'t>(
         Tree::Text(text) if switch(&text.text) == Some(false) => service.is_off = true,
         Tree::Text(text) => match kinds::short_form(Item { text: &text.text, at: node.at }) {
             Ok(check) => service.check = Some(check),
-            Err(problem) => decoder.push(problem),
+            Err(problem) => decoder.push(*problem),
         },
         Tree::List(_) => {
             let problem = format!("`{}` wants a kind of check, not a list", entry.key.text);

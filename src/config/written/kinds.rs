@@ -49,7 +49,7 @@ pub fn unknown(name: &str, at: Place) -> Problem {
 }
 
 /// A URL, `tcp:5432`, `ssh`.
-pub fn short_form(written: Item<'_>) -> Result<WrittenCheck<'_>, Problem> {
+pub fn short_form(written: Item<'_>) -> Result<WrittenCheck<'_>, Box<Problem>> {
     let Item { text, at } = written;
     if text.starts_with("http://") || text.starts_with("https://") {
         return Ok(WrittenCheck { kind: "http", at, options: Options::Text(written) });
@@ -62,20 +62,20 @@ pub fn short_form(written: Item<'_>) -> Result<WrittenCheck<'_>, Problem> {
     };
     match find(name) {
         Some(kind) => Ok(WrittenCheck { kind, at, options }),
-        None => Err(unknown(name, at)),
+        None => Err(Box::new(unknown(name, at))),
     }
 }
 
 /// The check of a service whose name says it: `ssh`, `tcp:5432`.
-pub fn of_name(name: Item<'_>) -> Result<WrittenCheck<'_>, Problem> {
+pub fn of_name(name: Item<'_>) -> Result<WrittenCheck<'_>, Box<Problem>> {
     short_form(name).map_err(|problem| {
         let lower = name.text.to_lowercase();
         let word = lower.split(['_', ' ', '-', ':']).next().unwrap_or("");
         let problem =
-            Problem { message: format!("service `{}` says no kind of check", name.text), ..problem };
-        match find(word) {
+            Problem { message: format!("service `{}` says no kind of check", name.text), ..*problem };
+        Box::new(match find(word) {
             Some(kind) => problem.hint(format!("write `{}: {{{kind}: {{}}}}`", name.text)),
             None => problem,
-        }
+        })
     })
 }
