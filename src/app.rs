@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::util::TryInitError;
 use vigia_core::engine::Engine;
@@ -200,28 +201,17 @@ fn start(built: Built) -> Running {
         let conductor = Conductor::new(built.engine, wiring);
         async move { drop(conductor.run(stop).await) }
     });
-    parts.spawn("executor", |stop| {
-        let executor = Executor::new(executor::Wiring {
-            jobs,
-            results: inbox.clone(),
-            limits: configuration.limits.clone(),
-            load: load_sender,
-            look: look::with(built.tools.clone()),
-            processes: built.tools.processes.clone(),
-            clock: built.clock.clone(),
-            meters: built.meters.clone(),
-        });
-        async move {
-            let unfinished = executor.run(stop, CHECKS_GRACE).await;
-            if unfinished > 0 {
-                warn!(
-                    event = "executor.unfinished",
-                    count = unfinished,
-                    "checks were ended before they had finished"
-                );
-            }
-        }
+    let executor = Executor::new(executor::Wiring {
+        jobs,
+        results: inbox.clone(),
+        limits: configuration.limits.clone(),
+        load: load_sender,
+        look: look::with(built.tools.clone()),
+        processes: built.tools.processes.clone(),
+        clock: built.clock.clone(),
+        meters: built.meters.clone(),
     });
+    parts.spawn("executor", |stop| run_checks(executor, stop));
     let handle = Handle::new(Ends {
         inbox: inbox.clone(),
         worlds,
@@ -309,13 +299,24 @@ async fn drain(mut running: Running) {
     info!(event = "vigia.stopped", "everything is saved");
 }
 
+async fn run_checks(executor: Executor, stop: CancellationToken) {
+    let unfinished = executor.run(stop, CHECKS_GRACE).await;
+    if unfinished > 0 {
+        warn!(
+            event = "executor.unfinished",
+            count = unfinished,
+            "checks were ended before they had finished"
+        );
+    }
+}
+
 /// The conductor's batches as the store knows them; so neither knows the other.
 async fn to_store(mut batches: mpsc::Receiver<Batch>, store: mpsc::Sender<store::Batch>) {
     while let Some(batch) = batches.recv().await {
         let orders = batch.orders.into_iter().map(|kept| {
             let answer = kept.answer;
             let told = Box::new(move |saved: Result<(), store::NotKept>| {
-                answer(saved.map_err(|not| not.to_string()))
+                answer(saved.map_err(|not| not.to_string()));
             });
             store::Accepted { at: kept.at, order: kept.order, answer: told }
         });

@@ -76,7 +76,7 @@ fn tell(name: &'static str, ended: Result<(), JoinError>) {
     match ended {
         Ok(()) => debug!(event = "part.ended", part = name, "ended"),
         Err(error) => {
-            error!(event = "part.panicked", part = name, error = %Chain(&error), "ended by a mistake in vigia; please report it")
+            error!(event = "part.panicked", part = name, error = %Chain(&error), "ended by a mistake in vigia; please report it");
         }
     }
 }

@@ -186,7 +186,7 @@ async fn stopping_waits_for_what_runs_and_not_for_ever() {
 /// Real processes, hence real time.
 #[tokio::test]
 async fn an_object_whose_plugin_cannot_be_ended_yet_is_not_started_again() {
-    let processes = crate::os::process::Processes::default();
+    let processes = Processes::default();
     let look: Look = {
         let processes = processes.clone();
         Arc::new(move |_| {

@@ -61,10 +61,6 @@ impl TestDaemon {
         Self { folder, child, log, address }
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -90,10 +86,6 @@ impl TestDaemon {
     /// Writes a configuration file, as somebody editing it would.
     pub fn write(&self, path: &str, text: &str) {
         write(&self.etc().join(path), text);
-    }
-
-    pub fn remove(&self, path: &str) {
-        std::fs::remove_file(self.etc().join(path)).expect("it is there");
     }
 
     /// A page or an answer over TCP, from loopback without a login: status and text.
