@@ -4,8 +4,14 @@
     reason = "nothing outside a test binary can reach it; `pub` says what a module offers"
 )]
 
+mod bad_input;
+mod crash;
+mod examples;
 mod generated_pages;
 mod layering;
+mod metrics;
+mod reload;
+mod seed;
 mod serve;
 mod servers;
 mod support;

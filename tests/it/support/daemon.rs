@@ -4,19 +4,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-/// Between two looks at an answer that is not yet the one waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+use super::http::{LOOK_EVERY, exchange};
 
 /// A running daemon; killed when dropped.
 pub struct TestDaemon {
@@ -214,27 +212,6 @@ impl Log {
 fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = line.split_once(&format!("{name}="))?;
     rest.split_whitespace().next().map(|value| value.trim_matches('"'))
-}
-
-/// One request and its answer. HTTP/1.0, so that the end of the connection ends the answer.
-async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    method: &str,
-    path: &str,
-    host: &str,
-    body: &str,
-) -> (u16, String) {
-    let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.expect("it takes the request");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("it answers");
-    let answer = String::from_utf8(answer).expect("text");
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    (status.unwrap_or_else(|| panic!("no status in `{head}`")), body.to_owned())
 }
 
 fn write(path: &Path, text: &str) {

@@ -3,5 +3,6 @@
 pub mod browser;
 pub mod chain;
 pub mod daemon;
+pub mod http;
 pub mod servers;
 pub mod sources;

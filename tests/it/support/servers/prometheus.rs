@@ -4,7 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+use tokio::net::TcpStream;
+
 use super::Server;
+use crate::support::http::{LOOK_EVERY, exchange};
 
 pub struct Prometheus {
     server: Server,
@@ -28,8 +32,17 @@ impl Prometheus {
         Self { server }
     }
 
-    pub fn address(&self) -> String {
-        self.server.address()
+    /// Asks the query API until the answer is the one waited for.
+    pub async fn wait_for(&self, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let address = self.server.address();
+        loop {
+            let stream = TcpStream::connect(&address).await.expect("it listens");
+            let (_, text) = exchange(stream, "GET", path, &address, "").await;
+            match serde_json::from_str(&text) {
+                Ok(answer) if is_it(&answer) => return answer,
+                _ => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
     }
 }
 
