@@ -336,6 +336,8 @@ pub struct HistoryRow {
 pub struct RecordQuery {
     pub status: Wanted,
     pub host: Option<String>,
+    /// With `host`: this service of it.
+    pub service: Option<String>,
     pub class: Option<String>,
     pub text: Option<String>,
     pub limit: usize,

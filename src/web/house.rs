@@ -252,6 +252,7 @@ impl Backend for House {
                     Wanted::All => None,
                 },
                 host: wanted.host,
+                service: wanted.service,
                 text: wanted.text,
                 slice: Slice { limit: wanted.limit, offset: wanted.offset },
                 ..AlarmFilter::default()
@@ -282,6 +283,7 @@ impl Backend for House {
                 },
                 class: class.copied(),
                 host: wanted.host,
+                service: wanted.service,
                 text: wanted.text,
                 sort: TicketSort::Updated,
                 slice: Slice { limit: wanted.limit, offset: wanted.offset },

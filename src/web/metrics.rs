@@ -125,11 +125,17 @@ enum Step {
 /// `GET /metrics`
 pub(crate) async fn page(State(web): State<Web>) -> Response {
     let world = web.backend.world();
-    let pieces = stream::unfold((Step::Own, world, web), |(step, world, web)| async move {
-        // Each piece takes about a millisecond; others get their turn in between.
-        tokio::task::yield_now().await;
-        let (piece, next) = piece(step, &world, &web)?;
-        Some((Ok::<_, Infallible>(Bytes::from(piece)), (next, world, web)))
+    let pieces = stream::unfold((Step::Own, world, web), |(mut step, world, web)| async move {
+        loop {
+            // Each piece takes about a millisecond; others get their turn in between.
+            tokio::task::yield_now().await;
+            let (text, next) = piece(step, &world, &web)?;
+            // An empty piece would be the end of the page to whoever compresses it.
+            if !text.is_empty() {
+                return Some((Ok::<_, Infallible>(Bytes::from(text)), (next, world, web)));
+            }
+            step = next;
+        }
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, Body::from_stream(pieces)).into_response()

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -145,10 +146,16 @@ fn around(web: &Web, router: Router<Web>) -> Router {
     router
         .with_state(web.clone())
         .layer(csrf(web))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(whole_bodies()))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| caught(&counted, &panic)))
         .layer(from_fn(headers))
+}
+
+/// Bodies that are there as a whole. The encoder takes a pause of a streamed body for its end and cuts it off: the
+/// metrics are streamed, and Prometheus refused them.
+fn whole_bodies() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("text/plain"))
 }
 
 /// A POST from a page of another origin is refused by what the browser says of it; programs, which say

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::support::browser::Browser;
 use crate::support::daemon::TestDaemon;
 
-const GOOD: &str = "hosts: {good: {address: 127.0.0.1, check: {passive: {}}, services: {one: {passive: {}}}}}\n";
+const GOOD: &str =
+    "hosts: {good: {address: 127.0.0.1, check: {passive: {}}, services: {one: {passive: {}}}}}\n";
 
 /// The messages of `vigia validate` for a file beside a good one.
 async fn complaints(daemon: &TestDaemon, text: &[u8]) -> String {
@@ -83,14 +84,21 @@ async fn plugins_that_misbehave_each_get_a_state_and_a_reason() {
         ("killed", "kill -9 $$", 3, "signal"),
         ("endless", "exec yes no end", 2, "timed out"),
         ("deaf", "trap '' TERM; echo started; while :; do sleep 1; done", 2, "timed out"),
-        ("forks", &format!("(echo $$ > {leaves}; exec sleep 300) & echo parent is fine; exit 0"), 0, "parent is fine"),
+        (
+            "forks",
+            &format!("(echo $$ > {leaves}; exec sleep 300) & echo parent is fine; exit 0"),
+            0,
+            "parent is fine",
+        ),
         ("megabytes", "head -c 5000000 /dev/zero | tr '\\0' x; exit 1", 1, "xxxx"),
         ("binary", "printf 'a\\377\\000\\033[31mb'; exit 1", 1, "a"),
         ("multi-line", "printf 'one|a=1\\ntwo\\nthree|b=2\\n'; exit 0", 0, "one"),
     ];
     let services: String = cases
         .iter()
-        .map(|(name, body, ..)| format!("      {name}: {{plugin: [{}], timeout: 2s}}\n", script(&daemon, name, body)))
+        .map(|(name, body, ..)| {
+            format!("      {name}: {{plugin: [{}], timeout: 2s}}\n", script(&daemon, name, body))
+        })
         .collect();
     daemon.write(
         "vigia.yaml",

@@ -43,7 +43,9 @@ async fn a_real_prometheus_scrapes_it() {
     daemon.wait_for("/api/v1/services?state=OK", |list| list["total"] == 1).await;
     let prometheus = Prometheus::scraping(&daemon.address().to_string());
     let query = "/api/v1/query?query=vigia_service_state%7Bservice%3D%22one%22%7D";
-    let sample = prometheus.wait_for(query, |answer| answer["data"]["result"].as_array().is_some_and(|r| !r.is_empty())).await;
+    let sample = prometheus
+        .wait_for(query, |answer| answer["data"]["result"].as_array().is_some_and(|r| !r.is_empty()))
+        .await;
     assert_eq!(sample["data"]["result"][0]["value"][1], "0", "{sample}");
     daemon.stop().await;
 }

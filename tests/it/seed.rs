@@ -12,7 +12,8 @@ use crate::support::servers::{mariadb::Mariadb, nginx::Nginx, sshd::Sshd};
 
 /// Where the pictures are left; the folder is made by building.
 fn picture(name: &str) -> std::path::PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), std::path::PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), std::path::PathBuf::from);
     Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("pictures").join(name)
 }
 
@@ -34,8 +35,11 @@ impl Site {
     }
 
     fn configuration(&self) -> String {
-        let tcp: String =
-            self.tcp_ports().iter().map(|port| format!("      GENERIC TCP {port}: {{tcp: {port}}}\n")).collect();
+        let tcp: String = self
+            .tcp_ports()
+            .iter()
+            .map(|port| format!("      GENERIC TCP {port}: {{tcp: {port}}}\n"))
+            .collect();
         format!(
             "defaults: {{check_interval: 2s, retry_interval: 300ms, max_check_attempts: 4}}
 rules:
@@ -118,8 +122,10 @@ async fn the_seeds_screen_shows_its_seven_services() {
     }
     let page = browser.texts("main").await.join(" ");
     assert!(page.contains("7 Matching Service Entries Displayed"), "{page}");
-    for (state, count) in [("ok", "5"), ("warning", "1"), ("critical", "1"), ("unknown", "0"), ("pending", "0")] {
-        let shown = browser.texts(&format!("[data-total='services-{state}']")).await;
+    for (state, count) in
+        [("ok", "5"), ("warning", "1"), ("critical", "1"), ("unknown", "0"), ("pending", "0")]
+    {
+        let shown = browser.texts(&format!("[data-total='services-{state}'] b")).await;
         assert!(shown.iter().all(|text| text == count) && !shown.is_empty(), "{state}: {shown:?}");
     }
     browser.picture(&picture("service-detail.png")).await;
@@ -148,10 +154,11 @@ async fn a_stopped_sshd_goes_soft_then_hard_raises_one_alarm_and_one_ticket_and_
     site.sshd.stop();
     let (what, script) = ssh("SSH softly CRITICAL", "status.includes('CRITICAL') && soft");
     browser.wait_until(&what, &script).await;
-    let (what, script) = ssh("SSH hard CRITICAL", "status.includes('CRITICAL') && !soft && attempt === '4/4'");
+    let (what, script) =
+        ssh("SSH hard CRITICAL", "status.includes('CRITICAL') && !soft && attempt === '4/4'");
     browser.wait_until(&what, &script).await;
     let alarms = daemon.wait_for_total("/api/v1/alarms?host=seed&service=SSH&status=open", 1).await;
-    assert_eq!(alarms["items"][0]["service_description"], "SSH", "{alarms}");
+    assert_eq!(alarms["items"][0]["description"], "SSH", "{alarms}");
     let tickets = daemon.wait_for_total("/api/v1/tickets?status=open", 1).await;
     let reference = tickets["items"][0]["reference"].as_str().expect("a reference").to_owned();
     assert_eq!(reference, "AVA01");
@@ -159,7 +166,8 @@ async fn a_stopped_sshd_goes_soft_then_hard_raises_one_alarm_and_one_ticket_and_
     site.sshd.start_again();
     let (what, script) = ssh("SSH OK again", "status.includes('OK') && attempt === '1/4'");
     browser.wait_until(&what, &script).await;
-    let is_same_page = browser.client.execute("return window.notReloaded === true", vec![]).await.expect("asked");
+    let is_same_page =
+        browser.client.execute("return window.notReloaded === true", vec![]).await.expect("asked");
     assert_eq!(is_same_page, true, "the page was loaded again");
     daemon.wait_for_total("/api/v1/alarms?host=seed&service=SSH&status=open", 0).await;
     let all = daemon.wait_for_total("/api/v1/alarms?host=seed&service=SSH&status=all", 1).await;

@@ -55,6 +55,7 @@ pub(crate) fn wanted(pairs: &Pairs) -> (RecordQuery, &'static str, usize) {
     let query = RecordQuery {
         status,
         host: text("host"),
+        service: text("service"),
         class: text("class"),
         text: text("q"),
         limit: PAGE,

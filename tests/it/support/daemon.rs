@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,7 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::http::{LOOK_EVERY, exchange};
+use super::http::{LOOK_EVERY, PATIENCE, exchange};
 
 /// A running daemon; killed when dropped.
 pub struct TestDaemon {
@@ -59,6 +60,10 @@ impl TestDaemon {
         Self { folder, child, log, address }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -86,6 +91,10 @@ impl TestDaemon {
         write(&self.etc().join(path), text);
     }
 
+    pub fn remove(&self, path: &str) {
+        std::fs::remove_file(self.etc().join(path)).expect("it is there");
+    }
+
     /// A page or an answer over TCP, from loopback without a login: status and text.
     pub async fn text(&self, path: &str) -> (u16, String) {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
@@ -109,11 +118,13 @@ impl TestDaemon {
 
     /// Asks the API until the answer is the one waited for.
     pub async fn wait_for(&self, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.get(path).await;
             if is_it(&answer) {
                 return answer;
             }
+            assert!(Instant::now() < deadline, "{path} never became what was waited for; last: {answer:#}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

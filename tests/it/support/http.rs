@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+/// How long an answer may take to become the one waited for. Only ever waited out by a test that fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Between two looks at an answer that is not yet the one waited for.
 pub const LOOK_EVERY: Duration = Duration::from_millis(25);
 
