@@ -80,12 +80,12 @@ pub trait Backend: Send + Sync + 'static {
     fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>>;
 
     /// Newest first, and how many there are without the limit.
-    fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<Arc<Alarm>>), Trouble>>;
+    fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<Cut<Arc<Alarm>>, Trouble>>;
 
     fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>>;
 
     /// Last changed first, and how many there are without the limit.
-    fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<TicketRow>), Trouble>>;
+    fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<Cut<TicketRow>, Trouble>>;
 
     fn ticket(&self, id: TicketId) -> Answer<'_, Result<Ticket, Trouble>>;
 
@@ -331,6 +331,9 @@ pub struct HistoryRow {
     pub author: Option<String>,
     pub text: String,
 }
+
+/// How many there are in all, and those that were asked for.
+pub type Cut<T> = (usize, Vec<T>);
 
 #[derive(Clone, Debug, Default)]
 pub struct RecordQuery {

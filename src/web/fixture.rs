@@ -332,7 +332,18 @@ pub(crate) fn site() -> World {
         None,
         vec![said("HTTP", State::Ok, 1, 0, ""), said("SSH", State::Ok, 1, 0, "")],
     );
-    let web01 = vec![
+    let web = site.host("web01", "192.0.2.11", Some(HostState::Up), web01());
+    web.hostgroups = vec!["web".into()];
+    web.alias = "Front door".into();
+    web.display_name = "Front door".into();
+    web.parents = vec![HostId(3)];
+    site.inventory.hostgroups = vec![group("databases"), group("web")];
+    people(&mut site);
+    site.world()
+}
+
+fn web01() -> Vec<Said> {
+    vec![
         said(
             "HTTP",
             State::Ok,
@@ -355,15 +366,7 @@ pub(crate) fn site() -> World {
             130,
             "WARNING - load average: 7.12, 5.80, 4.11 |load1=7.120;6;10;0 load5=5.800;6;10;0 load15=4.110;6;10;0",
         ),
-    ];
-    let web = site.host("web01", "192.0.2.11", Some(HostState::Up), web01);
-    web.hostgroups = vec!["web".into()];
-    web.alias = "Front door".into();
-    web.display_name = "Front door".into();
-    web.parents = vec![HostId(3)];
-    site.inventory.hostgroups = vec![group("databases"), group("web")];
-    people(&mut site);
-    site.world()
+    ]
 }
 
 fn group(name: &str) -> HostGroup {

@@ -50,8 +50,11 @@ pub struct House {
     facts: watch::Receiver<Facts>,
     origins: Origins,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
-    health: Mutex<Option<(Arc<ConfigHealth>, Facts, Arc<Health>)>>,
+    health: Mutex<Option<Translated>>,
 }
+
+/// What was translated, and into what.
+type Translated = (Arc<ConfigHealth>, Facts, Arc<Health>);
 
 impl House {
     pub fn new(
@@ -118,7 +121,7 @@ impl Backend for House {
             for event in &done.events {
                 match &event.what {
                     What::TicketOpened { head, .. } if Some(head.id) == ticket => {
-                        answer.ticket = Some(head.reference())
+                        answer.ticket = Some(head.reference());
                     }
                     What::TicketNoted { head, .. } | What::TicketReopened { head, .. } => {
                         answer.ticket = answer.ticket.or(Some(head.reference()));
@@ -415,7 +418,7 @@ fn translate(health: &ConfigHealth) -> Health {
         refused: health.refused.clone(),
         problems: health.findings.problems.iter().map(problem).collect(),
         quarantine: health.findings.quarantine.iter().map(quarantined).collect(),
-        notices: health.findings.notices.iter().map(note_of).collect(),
+        notices: health.findings.notices.iter().map(|text| note_of(text)).collect(),
         restart_needed: health.findings.restart_needed.clone(),
         files: Vec::new(),
     }
@@ -433,8 +436,8 @@ fn problem(problem: &Reported) -> ConfigProblem {
     }
 }
 
-fn note_of(text: &String) -> Notice {
-    Notice { urgency: Urgency::Note, text: text.clone() }
+fn note_of(text: &str) -> Notice {
+    Notice { urgency: Urgency::Note, text: text.to_owned() }
 }
 
 fn quarantined(out: &reload::Quarantined) -> Quarantined {

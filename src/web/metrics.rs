@@ -2,23 +2,25 @@
 //! services never stand in memory as one text. Series vanish with their object, because the snapshot is all
 //! that is read.
 
+mod own;
+
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use vigia_core::engine::world::World;
-use vigia_core::model::state::{Condition, StateType};
+use vigia_core::model::state::{Condition, HostState, State, StateType};
 use vigia_core::model::status::Status;
 use vigia_core::nagios::perfdata::metrics;
 
+use self::own::Own;
 use super::Web;
-use super::backend::{Health, Process};
 
 /// Objects whose lines make one piece: about 100 kB.
 const PIECE: usize = 1000;
@@ -103,13 +105,8 @@ macro_rules! families {
     };
 }
 
-families!(HOSTS, vigia_core::model::state::HostState, "vigia_host", "0 UP, 1 DOWN, 2 UNREACHABLE");
-families!(
-    SERVICES,
-    vigia_core::model::state::State,
-    "vigia_service",
-    "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"
-);
+families!(HOSTS, HostState, "vigia_host", "0 UP, 1 DOWN, 2 UNREACHABLE");
+families!(SERVICES, State, "vigia_service", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN");
 
 /// Where the writing stands between two pieces.
 #[derive(Clone, Copy)]
@@ -123,7 +120,7 @@ enum Step {
 }
 
 /// `GET /metrics`
-pub(crate) async fn page(State(web): State<Web>) -> Response {
+pub(crate) async fn page(extract::State(web): extract::State<Web>) -> Response {
     let world = web.backend.world();
     let pieces = stream::unfold((Step::Own, world, web), |(mut step, world, web)| async move {
         loop {
@@ -145,201 +142,103 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
     let mut text = String::with_capacity(64 * 1024);
     let next = match step {
         Step::Own => {
-            own(
+            let (process, health) = (web.backend.process(), web.backend.health());
+            own::write(
                 &mut text,
-                world,
-                &web.backend.process(),
-                &web.backend.health(),
-                web.panics.load(Ordering::Relaxed),
+                &Own {
+                    world,
+                    process: &process,
+                    health: &health,
+                    door_panics: web.panics.load(Ordering::Relaxed),
+                },
             );
             text.push_str(&web.backend.metrics());
             Step::Hosts(0, 0)
         }
-        Step::Hosts(family, first) => match HOSTS.get(family) {
+        Step::Hosts(family, first) => match HOSTS.get(family).filter(|_| !world.hosts.is_empty()) {
             None => Step::Services(0, 0),
-            Some(_) if world.hosts.is_empty() => Step::Services(0, 0),
-            Some(this) => {
-                let end = (first + PIECE).min(world.hosts.len());
-                if first == 0 {
-                    head(&mut text, this.name, this.kind, this.help);
-                }
-                for (at, host) in world
-                    .inventory
-                    .hosts
-                    .iter()
-                    .enumerate()
-                    .take(end)
-                    .skip(first)
-                    .filter(|(_, h)| h.is_monitored)
-                {
-                    if let Some(value) = (this.value)(world.hosts.get(at)) {
-                        line(&mut text, this.name, &[("host", &host.name)], value);
-                    }
-                }
-                if end == world.hosts.len() { Step::Hosts(family + 1, 0) } else { Step::Hosts(family, end) }
-            }
+            Some(this) => match hosts(&mut text, this, world, first) {
+                Some(end) => Step::Hosts(family, end),
+                None => Step::Hosts(family + 1, 0),
+            },
         },
-        Step::Services(family, first) => match SERVICES.get(family) {
+        Step::Services(family, first) => match SERVICES.get(family).filter(|_| !world.services.is_empty()) {
             None => Step::HostPerfdata(0),
-            Some(_) if world.services.is_empty() => Step::HostPerfdata(0),
-            Some(this) => {
-                let end = (first + PIECE).min(world.services.len());
-                if first == 0 {
-                    head(&mut text, this.name, this.kind, this.help);
-                }
-                for (at, service) in world.inventory.services.iter().enumerate().take(end).skip(first) {
-                    let host = world.inventory.host(service.host);
-                    if let Some(value) = (this.value)(world.services.get(at)).filter(|_| host.is_monitored) {
-                        line(
-                            &mut text,
-                            this.name,
-                            &[("host", &host.name), ("service", &service.name)],
-                            value,
-                        );
-                    }
-                }
-                if end == world.services.len() {
-                    Step::Services(family + 1, 0)
-                } else {
-                    Step::Services(family, end)
-                }
-            }
+            Some(this) => match services(&mut text, this, world, first) {
+                Some(end) => Step::Services(family, end),
+                None => Step::Services(family + 1, 0),
+            },
         },
         Step::HostPerfdata(first) => {
-            let end = (first + PIECE).min(world.hosts.len());
-            if first == 0 && end > 0 {
-                head(
-                    &mut text,
-                    "vigia_host_perfdata",
-                    "gauge",
-                    "Performance data of the last host check, as the check printed it.",
-                );
-            }
-            for (at, host) in
-                world.inventory.hosts.iter().enumerate().take(end).skip(first).filter(|(_, h)| h.is_monitored)
-            {
-                perfdata(
-                    &mut text,
-                    "vigia_host_perfdata",
-                    &[("host", &host.name)],
-                    &world.hosts.get(at).output.perfdata,
-                );
-            }
-            if end == world.hosts.len() { Step::ServicePerfdata(0) } else { Step::HostPerfdata(end) }
+            host_perfdata(&mut text, world, first).map_or(Step::ServicePerfdata(0), Step::HostPerfdata)
         }
         Step::ServicePerfdata(first) => {
-            let end = (first + PIECE).min(world.services.len());
-            if first == 0 && end > 0 {
-                head(
-                    &mut text,
-                    "vigia_service_perfdata",
-                    "gauge",
-                    "Performance data of the last check, as the check printed it.",
-                );
-            }
-            for (at, service) in world.inventory.services.iter().enumerate().take(end).skip(first) {
-                let host = world.inventory.host(service.host);
-                if host.is_monitored {
-                    let labels: [(&str, &str); 2] = [("host", &host.name), ("service", &service.name)];
-                    perfdata(
-                        &mut text,
-                        "vigia_service_perfdata",
-                        &labels,
-                        &world.services.get(at).output.perfdata,
-                    );
-                }
-            }
-            if end == world.services.len() { Step::Done } else { Step::ServicePerfdata(end) }
+            service_perfdata(&mut text, world, first).map_or(Step::Done, Step::ServicePerfdata)
         }
         Step::Done => return None,
     };
     Some((text, next))
 }
 
-/// vigia about itself.
-fn own(text: &mut String, world: &World, process: &Process, health: &Health, door_panics: u64) {
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    let float = |number: u64| number as f64;
-    let mut one = |name: &str, kind: &str, help: &str, value: f64| {
-        head(text, name, kind, help);
-        line(text, name, &[], value);
-    };
-    let totals = &world.totals;
-    one(
-        "vigia_config_generation",
-        "gauge",
-        "Counts the configurations taken over since the start.",
-        float(health.generation.into()),
-    );
-    one(
-        "vigia_process_start_time_seconds",
-        "gauge",
-        "When the daemon started.",
-        process.started.as_seconds_f64(),
-    );
-    one(
-        "vigia_web_panics_total",
-        "counter",
-        "Requests that failed because of a mistake in vigia.",
-        float(door_panics),
-    );
-    one(
-        "vigia_checks_limit",
-        "gauge",
-        "Checks that may be in flight at once.",
-        float(process.checks.limit as u64),
-    );
-    one(
-        "vigia_store_writable",
-        "gauge",
-        "1: the store writes; 0: it cannot at the moment.",
-        switch(process.store.trouble.is_none()),
-    );
-    one(
-        "vigia_host_problems_unhandled",
-        "gauge",
-        "Hosts with a problem, neither acknowledged nor in downtime.",
-        f64::from(totals.host_problems_unhandled),
-    );
-    one(
-        "vigia_service_problems_unhandled",
-        "gauge",
-        "Services with a problem, neither acknowledged nor in downtime.",
-        f64::from(totals.service_problems_unhandled),
-    );
-    one(
-        "vigia_alarms_open",
-        "gauge",
-        "Open alarms.",
-        float(world.records.alarms.values().filter(|alarm| alarm.closed.is_none()).count() as u64),
-    );
-    one(
-        "vigia_tickets_open",
-        "gauge",
-        "Open tickets.",
-        float(world.records.tickets.values().filter(|ticket| ticket.closed.is_none()).count() as u64),
-    );
-    head(text, "vigia_hosts", "gauge", "Hosts by state.");
-    for (word, number) in
-        ["up", "down", "unreachable"].iter().zip(totals.hosts).chain([(&"pending", totals.hosts_pending)])
-    {
-        line(text, "vigia_hosts", &[("state", word)], f64::from(number));
+/// Where the next piece of `total` begins; none: that was the last one.
+fn next_piece(first: usize, total: usize) -> Option<usize> {
+    let end = first.saturating_add(PIECE);
+    (end < total).then_some(end)
+}
+
+/// One piece of a family over hosts.
+fn hosts(text: &mut String, this: &Family<HostState>, world: &World, first: usize) -> Option<usize> {
+    if first == 0 {
+        head(text, this.name, this.kind, this.help);
     }
-    head(text, "vigia_services", "gauge", "Services by state.");
-    let words = ["ok", "warning", "critical", "unknown"];
-    for (word, number) in words.iter().zip(totals.services).chain([(&"pending", totals.services_pending)]) {
-        line(text, "vigia_services", &[("state", word)], f64::from(number));
-    }
-    if !process.queues.is_empty() {
-        head(text, "vigia_queue_length", "gauge", "Entries waiting in a queue.");
-        for queue in &process.queues {
-            line(text, "vigia_queue_length", &[("queue", queue.name)], float(queue.length as u64));
+    let hosts = world.inventory.hosts.iter().enumerate().skip(first).take(PIECE);
+    for (at, host) in hosts.filter(|(_, host)| host.is_monitored) {
+        if let Some(value) = (this.value)(world.hosts.get(at)) {
+            line(text, this.name, &[("host", &host.name)], value);
         }
     }
-    if let Some(bytes) = process.store.bytes {
-        head(text, "vigia_store_bytes", "gauge", "Size of the database file.");
-        line(text, "vigia_store_bytes", &[], float(bytes));
+    next_piece(first, world.hosts.len())
+}
+
+/// One piece of a family over services.
+fn services(text: &mut String, this: &Family<State>, world: &World, first: usize) -> Option<usize> {
+    if first == 0 {
+        head(text, this.name, this.kind, this.help);
     }
+    for (at, service) in world.inventory.services.iter().enumerate().skip(first).take(PIECE) {
+        let host = world.inventory.host(service.host);
+        if let Some(value) = (this.value)(world.services.get(at)).filter(|_| host.is_monitored) {
+            line(text, this.name, &[("host", &host.name), ("service", &service.name)], value);
+        }
+    }
+    next_piece(first, world.services.len())
+}
+
+fn host_perfdata(text: &mut String, world: &World, first: usize) -> Option<usize> {
+    const NAME: &str = "vigia_host_perfdata";
+    if first == 0 && !world.hosts.is_empty() {
+        head(text, NAME, "gauge", "Performance data of the last host check, as the check printed it.");
+    }
+    let hosts = world.inventory.hosts.iter().enumerate().skip(first).take(PIECE);
+    for (at, host) in hosts.filter(|(_, host)| host.is_monitored) {
+        perfdata(text, NAME, &[("host", &host.name)], &world.hosts.get(at).output.perfdata);
+    }
+    next_piece(first, world.hosts.len())
+}
+
+fn service_perfdata(text: &mut String, world: &World, first: usize) -> Option<usize> {
+    const NAME: &str = "vigia_service_perfdata";
+    if first == 0 && !world.services.is_empty() {
+        head(text, NAME, "gauge", "Performance data of the last check, as the check printed it.");
+    }
+    for (at, service) in world.inventory.services.iter().enumerate().skip(first).take(PIECE) {
+        let host = world.inventory.host(service.host);
+        if host.is_monitored {
+            let labels: [(&str, &str); 2] = [("host", &host.name), ("service", &service.name)];
+            perfdata(text, NAME, &labels, &world.services.get(at).output.perfdata);
+        }
+    }
+    next_piece(first, world.services.len())
 }
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) {

@@ -1,4 +1,5 @@
 //! Every page and the API over the fixture: what is shown, what is escaped, who may do what.
+#![allow(clippy::string_slice, reason = "places that were just found in the same text")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -586,8 +587,11 @@ async fn a_change_reaches_the_browser_that_shows_it() {
     follower.abort();
 }
 
+/// A name, its labels, its value.
+type Series = (String, Vec<(String, String)>, f64);
+
 /// Reads the exposition format strictly: what `promtool` and Prometheus refuse, this refuses.
-fn parse_metrics(text: &str) -> Vec<(String, Vec<(String, String)>, f64)> {
+fn parse_metrics(text: &str) -> Vec<Series> {
     let mut kinds = std::collections::BTreeMap::new();
     let mut closed = std::collections::BTreeSet::new();
     let mut current = String::new();

@@ -135,7 +135,8 @@ hosts:
         && let Ok(pid) = pid.trim().parse()
     {
         // Already gone is fine.
-        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+            .unwrap_or_default();
     }
 }
 

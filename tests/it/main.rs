@@ -3,8 +3,10 @@
     unreachable_pub,
     reason = "nothing outside a test binary can reach it; `pub` says what a module offers"
 )]
+#![allow(clippy::string_slice, reason = "places that were just found in the same text")]
 
 mod bad_input;
+mod checks;
 mod crash;
 mod examples;
 mod generated_pages;

@@ -296,7 +296,7 @@ fn check_words(kind: &str, method: &CheckMethod, every: Duration) -> String {
         CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) if every.is_zero() => format!("{kind}, on demand"),
         CheckMethod::BuiltIn(_) | CheckMethod::Plugin(_) => format!("{kind}, every {}", words::span(every)),
         CheckMethod::AssumedUp => "none: taken as UP".to_owned(),
-        _ => "passive: results come from outside".to_owned(),
+        CheckMethod::Passive { .. } => "passive: results come from outside".to_owned(),
     }
 }
 

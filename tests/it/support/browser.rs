@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::{Client, ClientBuilder};
 use serde_json::json;
 
 use super::servers::Server;
@@ -47,12 +47,6 @@ impl Browser {
 
     pub async fn goto(&self, url: &str) {
         self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
-    }
-
-    /// Waits until an element is there.
-    pub async fn wait_for(&self, css: &str) -> fantoccini::elements::Element {
-        let wait = self.client.wait().at_most(PATIENCE);
-        wait.for_element(Locator::Css(css)).await.unwrap_or_else(|error| panic!("no {css}: {error}"))
     }
 
     /// The text of every element that matches, in the order of the page.

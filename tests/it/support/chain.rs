@@ -14,7 +14,7 @@ use openssl::x509::{X509, X509Builder, X509Name};
 use tempfile::TempDir;
 
 pub struct Chain {
-    folder: TempDir,
+    _folder: TempDir,
     root: PathBuf,
     full: PathBuf,
     key: PathBuf,
@@ -41,7 +41,7 @@ impl Chain {
         let root = write("root.pem", &[pem(&root)]);
         let full = write("chain.pem", &[pem(&leaf), pem(&middle)]);
         let key = write("key.pem", &[leaf_key.private_key_to_pem_pkcs8().expect("pem")]);
-        Self { folder, root, full, key }
+        Self { _folder: folder, root, full, key }
     }
 
     pub fn root_path(&self) -> &Path {
@@ -54,10 +54,6 @@ impl Chain {
 
     pub fn key_path(&self) -> &Path {
         &self.key
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 

@@ -41,10 +41,6 @@ impl Mariadb {
     pub fn port(&self) -> u16 {
         self.server.port
     }
-
-    pub fn stop(&mut self) {
-        self.server.stop();
-    }
 }
 
 fn install(folder: &Path) {

@@ -77,8 +77,8 @@ impl Server {
     pub fn stop(&mut self) {
         let group = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
         // Already gone is what we want.
-        let _ = killpg(group, Signal::SIGKILL);
-        let _ = self.child.wait();
+        killpg(group, Signal::SIGKILL).unwrap_or_default();
+        drop(self.child.wait());
     }
 
     fn log_path(&self) -> PathBuf {

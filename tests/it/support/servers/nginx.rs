@@ -41,10 +41,6 @@ impl Nginx {
     pub fn ca(&self) -> &Path {
         self.chain.root_path()
     }
-
-    pub fn stop(&mut self) {
-        self.server.stop();
-    }
 }
 
 fn configuration(port: u16, tls_port: u16, folder: &Path, chain: &Chain) -> String {

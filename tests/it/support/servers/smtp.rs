@@ -1,6 +1,5 @@
 //! A real SMTP server (aiosmtpd) that keeps what it is given.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use super::Server;
@@ -22,10 +21,5 @@ impl Smtp {
 
     pub fn port(&self) -> u16 {
         self.server.port
-    }
-
-    /// A maildir: one file a message under `new`.
-    pub fn mailbox(&self) -> PathBuf {
-        self.server.folder.path().join("mail")
     }
 }
