@@ -10,8 +10,13 @@ use crate::options::{Entry, Mark, Node, Opt, OptionProblem, OptionType, Reader, 
 /// The kind that a link's name stands for: `check_http` for `http`. A path before it does not matter.
 pub fn kind_of_link(program: &str) -> Option<&'static Kind> {
     let name = program.rsplit('/').next().unwrap_or(program);
-    crate::kind(name.strip_prefix("check_")?)
+    let name = name.strip_prefix("check_")?;
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name);
+    crate::kind(other.map_or(name, |(_, kind)| kind))
 }
+
+/// What monitoring-plugins call some kinds.
+const OTHER_NAMES: &[(&str, &str)] = &[("pop", "pop3")];
 
 /// Runs a check with the arguments after its name; what to print and the exit code.
 pub async fn plugin_main(kind: &'static Kind, arguments: &[String], shared: &Shared) -> (u8, String) {

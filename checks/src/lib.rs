@@ -15,13 +15,17 @@ mod resolve;
 pub mod secure;
 
 mod dns;
+mod ftp;
 mod http;
+mod imap;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod ping;
+mod pop3;
 mod smtp;
 mod ssh;
 pub mod starttls;
+mod talk;
 mod tcp;
 mod tls;
 #[cfg(test)]
@@ -55,6 +59,9 @@ pub const KINDS: &[&Kind] = &[
     &dns::KIND,
     &tls::KIND,
     &smtp::KIND,
+    &ftp::KIND,
+    &pop3::KIND,
+    &imap::KIND,
 ];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.

@@ -1,16 +1,15 @@
 //! `smtp`: greeting, EHLO, where wanted TLS, a login and further commands, and a QUIT (RFC 5321). Nothing is ever
 //! sent as mail.
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
-use vigia_core::model::state::{Condition as _, State};
+use vigia_core::model::state::State;
 
 use crate::kind::{Call, Extra, Kind, Probe, Short};
 use crate::net::{self, Connection, Endpoint, Failure, LINE_MAX, Trouble};
-use crate::options::{Choice, Given, Node, Opt, OptionType, Reader, Secret, Shape, Threshold, Value};
-use crate::outcome::{Outcome, judge_time, push_seconds, quoted_bytes};
-use crate::secure::{self, Tls, TlsMode};
+use crate::options::{Choice, Given, Node, Opt, OptionType, Reader, Secret, Shape, Value};
+use crate::outcome::{Outcome, quoted_bytes};
+use crate::secure::{Tls, TlsMode};
+use crate::talk::{self, End, Limits, Login};
 use crate::tcp::certificate_days;
 
 pub(crate) const KIND: Kind = Kind {
@@ -185,32 +184,15 @@ struct Smtp {
     helo: Option<String>,
     from: Option<String>,
     commands: Vec<Command>,
-    login: Option<(String, Secret)>,
+    login: Option<Login>,
     mechanism: Mechanism,
     tls: Tls,
-    warn: Option<Threshold>,
-    crit: Option<Threshold>,
+    limits: Limits,
 }
 
 fn decode(given: &Given, reader: &mut Reader) -> Option<Box<dyn Probe>> {
     let tls: Tls = given.get("tls");
     let default_port = if tls.mode == TlsMode::On { 465 } else { 25 };
-    let login = match (given.find::<String>("user"), given.find::<Secret>("password")) {
-        (Some(user), Some(password)) => Some((user, password)),
-        (None, None) => None,
-        (Some(_), None) | (None, Some(_)) => {
-            let mark = given.written("user").or(given.written("password")).unwrap_or_default();
-            reader.wrong(mark, "`user` and `password` belong together");
-            return None;
-        }
-    };
-    if login.is_some() && tls.mode == TlsMode::Off {
-        reader.warn(
-            given.mark("password"),
-            "the password is sent in plain text",
-            "`tls: starttls` or `tls: on`",
-        );
-    }
     Some(Box::new(Smtp {
         endpoint: Endpoint::read(given),
         port: given.find("port").unwrap_or(default_port),
@@ -218,11 +200,10 @@ fn decode(given: &Given, reader: &mut Reader) -> Option<Box<dyn Probe>> {
         helo: given.find::<Word>("helo").map(|Word(helo)| helo),
         from: given.find::<Word>("from").map(|Word(from)| from),
         commands: given.find::<Commands>("commands").unwrap_or_default().0,
-        login,
+        login: Login::read(given, &tls, reader),
         mechanism: given.get("auth"),
         tls,
-        warn: given.find("warn"),
-        crit: given.find("crit"),
+        limits: Limits::read(given),
     }))
 }
 
@@ -263,21 +244,6 @@ impl Reply {
     }
 }
 
-/// What ended the dialogue early.
-enum End {
-    Failure(Failure),
-    /// An answer that is not as wanted.
-    Answer(State, String),
-    /// Something of ours is missing.
-    Ours(Box<Outcome>),
-}
-
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
 impl Smtp {
     async fn look(&self, call: &Call<'_>) -> Outcome {
         let mut connection = match call.connect(&self.endpoint, self.port).await {
@@ -287,26 +253,14 @@ impl Smtp {
         let talked = self.talk(call, &mut connection).await;
         let took = call.elapsed();
         let outcome = match talked {
-            Ok(()) => self.judge(call, &connection, took),
-            Err(End::Failure(failure)) => failure.outcome(call),
-            Err(End::Ours(outcome)) => *outcome,
-            Err(End::Answer(state, text)) => Outcome::new(state, format!("SMTP {} - {text}", state.word())),
+            Ok(()) => {
+                let text = format!("{:.3} sec. response time", took.as_secs_f64());
+                talk::report(call, &connection, &self.tls, State::Ok, text, self.limits, took)
+            }
+            Err(end) => end.outcome(call),
         };
         quit(call, connection).await;
         outcome
-    }
-
-    fn judge(&self, call: &Call<'_>, connection: &Connection, took: Duration) -> Outcome {
-        let verdict = connection.verdict(&self.tls);
-        let mut text = format!("{:.3} sec. response time", took.as_secs_f64());
-        let state = secure::weigh(judge_time(took, self.warn, self.crit), &mut text, verdict.as_ref());
-        let mut perfdata = String::new();
-        push_seconds(&mut perfdata, "time", took, self.warn, self.crit, call.target.timeout);
-        let outcome = Outcome::new(state, format!("SMTP {} - {text}", state.word())).perfdata(perfdata);
-        match verdict {
-            Some(verdict) if !verdict.notes.is_empty() => outcome.long(&verdict.notes),
-            Some(_) | None => outcome,
-        }
     }
 
     async fn talk(&self, call: &Call<'_>, connection: &mut Connection) -> Result<(), End> {
@@ -331,12 +285,9 @@ impl Smtp {
             connection.secure(call, &self.tls, name, &[]).await?;
             offers = self.introduce(call, connection).await?;
         }
-        if let Some((user, password)) = &self.login {
-            if let Some(distrust) = connection.distrust(&self.tls) {
-                return Err(distrust.into());
-            }
-            let password = call.reveal(password).map_err(End::Ours)?;
-            self.log_in(call, connection, &offers, user, &password).await?;
+        if let Some(login) = &self.login {
+            let password = login.reveal(call, connection, &self.tls)?;
+            self.log_in(call, connection, &offers, &login.user, &password).await?;
         }
         if let Some(from) = &self.from {
             ask(call, connection, &format!("MAIL FROM:<{from}>")).await?;
@@ -454,12 +405,11 @@ async fn reply(call: &Call<'_>, connection: &mut Connection) -> Result<Reply, Fa
 
 /// Leaves in order. What was found out stands whatever the server makes of it.
 async fn quit(call: &Call<'_>, mut connection: Connection) {
-    let latest = call.deadline.checked_sub(Duration::from_millis(20)).unwrap_or(call.deadline);
     let said = async {
         send(call, &mut connection, "QUIT").await?;
         reply(call, &mut connection).await
     };
-    let _answer = tokio::time::timeout_at(latest, said).await.is_ok();
+    talk::within_reach(call, said).await;
     call.close(connection).await;
 }
 
@@ -475,6 +425,8 @@ fn own_name() -> String {
 mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::TcpStream;
+
+    use vigia_core::model::state::Condition as _;
 
     use super::*;
     use crate::tests::check;

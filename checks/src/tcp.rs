@@ -11,6 +11,7 @@ use crate::net::{self, Connection, Endpoint, Failure, Trouble};
 use crate::options::{Choice, Given, Opt, Reader, Texts, Threshold};
 use crate::outcome::{Outcome, judge_time, push_seconds, quoted_bytes};
 use crate::secure::{self, TLS, Tls, TlsMode};
+use crate::talk;
 
 pub(crate) const KIND: Kind = Kind {
     name: "tcp",
@@ -53,7 +54,8 @@ const OPTIONS: &[Opt] = &[
     TLS,
 ];
 
-const EXTRAS: &[Extra] = &[
+/// The flags that all kinds have in which monitoring-plugins' check_tcp speaks.
+pub(crate) const EXTRAS: &[Extra] = &[
     Extra {
         flags: "-r --refuse",
         value: "ok|warn|crit",
@@ -85,8 +87,17 @@ const EXTRAS: &[Extra] = &[
 ];
 
 /// Ports whose protocol has a kind of its own, which asks more and leaves less behind.
-const KNOWN_PORTS: &[(u16, &str)] =
-    &[(22, "ssh"), (25, "smtp"), (53, "dns"), (80, "http"), (443, "https"), (3306, "mysql")];
+const KNOWN_PORTS: &[(u16, &str)] = &[
+    (21, "ftp"),
+    (22, "ssh"),
+    (25, "smtp"),
+    (53, "dns"),
+    (80, "http"),
+    (110, "pop3"),
+    (143, "imap"),
+    (443, "https"),
+    (3306, "mysql"),
+];
 
 /// A state that the user chooses for some trouble.
 #[derive(Clone, Copy, Debug)]
@@ -229,7 +240,8 @@ impl Tcp {
             matches = Some(self.await_answer(call, connection).await?);
         }
         if let Some(quit) = &self.quit {
-            connection.send(quit).await?;
+            // What was found out stands, whether the peer still listens or not.
+            talk::within_reach(call, connection.send(quit)).await;
         }
         Ok(matches)
     }

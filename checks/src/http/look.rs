@@ -66,6 +66,13 @@ impl Http {
             if self.certificate_only {
                 return Ok(certificate_only(call, &connection, &walk));
             }
+            let is_confidential =
+                credentials.is_some() || self.headers.iter().any(|(name, _)| name == AUTHORIZATION);
+            if let Some(distrust) = connection.distrust(&self.tls).filter(|_| is_confidential) {
+                let stop = fail(distrust, call, &walk);
+                call.close(connection).await;
+                return Err(stop);
+            }
             let is_http2 = self.is_http2(&connection).map_err(|failure| fail(failure, call, &walk))?;
             let request = self
                 .request(&url, &method, credentials, is_http2, is_start)

@@ -328,3 +328,45 @@ async fn wrong_options_are_usage_and_name_their_flag() {
         assert!(text.contains(part), "{line}: {text}");
     }
 }
+
+#[tokio::test]
+async fn whoever_shows_the_wrong_certificate_gets_no_password() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use vigia_core::model::state::State;
+
+    use crate::trial::{look, map, text};
+
+    let root = super::made_certificates::root();
+    let trust = super::made_certificates::trusted(&[&root]);
+    for (name, state, is_told) in
+        [("127.0.0.1", State::Critical, false), ("web1.example.test", State::Ok, true)]
+    {
+        let leaf = super::made_certificates::leaf("web1.example.test", &root, super::made_certificates::GOOD);
+        let acceptor = super::made_certificates::acceptor(&leaf, &[]);
+        let (tell, heard) = tokio::sync::oneshot::channel();
+        let port = crate::trial::peer(async move |stream| {
+            let ssl = openssl::ssl::Ssl::new(acceptor.context()).unwrap();
+            let mut stream = tokio_openssl::SslStream::new(ssl, stream).unwrap();
+            std::pin::Pin::new(&mut stream).accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let count = stream.read(&mut request).await.unwrap_or(0);
+            request.truncate(count);
+            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_ok();
+            tell.send(String::from_utf8_lossy(&request).into_owned()).unwrap();
+        })
+        .await;
+        let tls = map(&[("ca", text(trust.path().display())), ("name", text(name))]);
+        let (user, password) = (text("bob"), text("secret"));
+        let options = [
+            ("port", text(port)),
+            ("version", text("1.1")),
+            ("user", user),
+            ("password", password),
+            ("tls", tls),
+        ];
+        let outcome = look(&crate::http::HTTPS, &options).await;
+        let said = &*outcome.output.text;
+        assert_eq!(outcome.state, state, "{said}");
+        assert_eq!(heard.await.unwrap().to_ascii_lowercase().contains("authorization:"), is_told, "{said}");
+    }
+}
