@@ -29,7 +29,7 @@ pub(crate) const KIND: Kind = Kind {
         "-s 192.0.2.53 -H www.example.test -q AAAA -A",
         "-H 192.0.2.53 -l example.test -T MX -a '10 mail.example.test'",
     ],
-    yaml: "services: {DNS: {dns: {name: www.example.test, expect: [192.0.2.10, 192.0.2.11], warn: 200ms}}}",
+    yaml: "DNS: {dns: {name: www.example.test, expect: [192.0.2.10, 192.0.2.11], warn: 200ms}}",
     trace: Some("a query, where the server logs queries"),
     extras: EXTRAS,
     decode,

@@ -17,7 +17,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H files.example.test -w 1 -c 5",
         "-H files.example.test --starttls -D 30,14 -U monitor -P secret",
     ],
-    yaml: "services: {FTP: {ftp: {tls: starttls, user: monitor, password: {file: /etc/vigia/secrets/ftp}}}}",
+    yaml: "FTP: {ftp: {tls: starttls, user: monitor, password: {file: /etc/vigia/secrets/ftp}}}",
     trace: Some("a session without a transfer, ended with QUIT"),
     extras: tcp::EXTRAS,
     decode: talk::decode::<Ftp>,

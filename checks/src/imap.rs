@@ -13,7 +13,7 @@ pub(crate) const KIND: Kind = Kind {
     options: &[net::ENDPOINT, OPTIONS, talk::OPTIONS, net::TIME],
     short: Short::Option("port"),
     examples: &["-H mail.example.test -w 1 -c 5", "-H mail.example.test -S -D 30,14 -U monitor -P secret"],
-    yaml: "services: {IMAP: {imap: {tls: starttls, user: monitor, password: {file: /etc/vigia/secrets/imap}}}}",
+    yaml: "IMAP: {imap: {tls: starttls, user: monitor, password: {file: /etc/vigia/secrets/imap}}}",
     trace: Some("a session ended with LOGOUT, in which no mailbox was opened"),
     extras: tcp::EXTRAS,
     decode: talk::decode::<Imap>,

@@ -32,7 +32,7 @@ pub(crate) const KIND: Kind = Kind {
     options: &[net::ENDPOINT, OPTIONS],
     short: Short::None,
     examples: &["-H 192.0.2.7", "-H web1.example.test -w 100,20% -c 500,60% -p 5"],
-    yaml: "services: {PING: {ping: {count: 10, warn: [50ms, 10%], crit: [200ms, 40%]}}}",
+    yaml: "PING: {ping: {count: 10, warn: [50ms, 10%], crit: [200ms, 40%]}}",
     trace: None,
     extras: &[],
     decode,

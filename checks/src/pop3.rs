@@ -13,7 +13,7 @@ pub(crate) const KIND: Kind = Kind {
     options: &[net::ENDPOINT, OPTIONS, talk::OPTIONS, net::TIME],
     short: Short::Option("port"),
     examples: &["-H mail.example.test -w 1 -c 5", "-H mail.example.test -S -D 30,14 -U monitor -P secret"],
-    yaml: "services: {POP3S: {pop3: {tls: on, warn: 1s, crit: 5s}}}",
+    yaml: "POP3S: {pop3: {tls: on, warn: 1s, crit: 5s}}",
     trace: Some("a session ended with QUIT; with a login it holds the mailbox for that moment"),
     extras: tcp::EXTRAS,
     decode: talk::decode::<Pop3>,

@@ -23,7 +23,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H mail.example.test -S -D 30,14 -w 1 -c 5",
         "-H mail.example.test -f monitor@example.test -C 'RCPT TO:<postmaster@example.test>' -R 250",
     ],
-    yaml: "services: {SMTP: {smtp: {tls: starttls, from: monitor@example.test, warn: 1s, crit: 5s}}}",
+    yaml: "SMTP: {smtp: {tls: starttls, from: monitor@example.test, warn: 1s, crit: 5s}}",
     trace: Some("a session that ends with QUIT and without a mail"),
     extras: EXTRAS,
     decode,

@@ -18,7 +18,7 @@ pub(crate) const KIND: Kind = Kind {
     options: &[net::ENDPOINT, OPTIONS, net::TIME],
     short: Short::Option("port"),
     examples: &["-H 192.0.2.10", "-H web1 -p 2222 -P 2.0 -r OpenSSH_9"],
-    yaml: "services: {SSH: {ssh: {port: 2222, software: OpenSSH_9, warn: 1s}}}",
+    yaml: "SSH: {ssh: {port: 2222, software: OpenSSH_9, warn: 1s}}",
     trace: Some("a connection closed before login, as `Connection closed by … [preauth]`"),
     extras: &[],
     decode,

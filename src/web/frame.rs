@@ -231,6 +231,16 @@ fn banners(seen: &Seen) -> Vec<Banner> {
         );
     }
     let out = health.quarantine.len();
+    if out == 0
+        && health.refused.is_none()
+        && let Some(first) = health.problems.iter().find(|problem| problem.is_error)
+    {
+        let text = format!(
+            "The configuration has a mistake; what it is about goes on as it was. {}:{}: {}",
+            first.file, first.line, first.message
+        );
+        add("critical", text, "/config", "See what to fix");
+    }
     if out > 0 && health.refused.is_none() {
         let text = match health.quarantine.first() {
             Some(one) if out == 1 => format!("{} has a mistake: {}", one.object, one.message),

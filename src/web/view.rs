@@ -252,7 +252,7 @@ impl<'a> Rows<'a> {
             since: status.last_state_change.map(|at| self.eyes.since(at)),
             attempt: status.standing.attempt,
             max_attempts: status.switches.max_check_attempts.unwrap_or(policy.max_check_attempts),
-            output: status.output.text.to_string(),
+            output: cut(&status.output.text),
             key,
         }
     }
@@ -348,6 +348,17 @@ impl Boxes {
             unhandled,
             worst,
         }
+    }
+}
+
+/// Characters of an output that a row shows, and its tip; the object's page has the whole.
+const ROW_OUTPUT: usize = 500;
+
+/// A page of a hundred rows stays a page, whatever the plugins print.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(ROW_OUTPUT) {
+        None => text.to_owned(),
+        Some((end, _)) => text.get(..end).map_or_else(String::new, |kept| format!("{kept}…")),
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H db1 -u monitor -p secret -d shop --query 'SELECT COUNT(*) FROM orders' -w 1000 -c 5000",
         "-H db2 -u monitor -p secret -S -w 30 -c 300",
     ],
-    yaml: "services:\n  MYSQL: {mysql: {user: monitor, password: {file: /etc/vigia/secrets/mysql}, replication: {warn: 30s, crit: 5m}}}",
+    yaml: "MYSQL: {mysql: {user: monitor, password: {file: /etc/vigia/secrets/mysql}, replication: {warn: 30s, crit: 5m}}}",
     trace: Some("a login, which the general log shows and which counts as a connection"),
     extras: EXTRAS,
     decode,

@@ -190,7 +190,8 @@ impl Engine {
         let policy = definition.policy;
         let interval = policy.check_interval.max(policy.retry_interval);
         if let Some(due) = slot.due
-            && due > now.after(interval)
+            // After a check out of turn it may be half an interval more until the object's own time.
+            && due > now.after(interval + interval / 2)
         {
             let own = self.own_time(object, policy.check_interval.max(Duration::from_secs(1)), now);
             let own = self.fit_in_period(object, definition, own);
