@@ -20,8 +20,10 @@ mod http;
 mod imap;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod ntp;
 mod ping;
 mod pop3;
+mod redis;
 mod smtp;
 mod ssh;
 pub mod starttls;
@@ -62,6 +64,8 @@ pub const KINDS: &[&Kind] = &[
     &ftp::KIND,
     &pop3::KIND,
     &imap::KIND,
+    &ntp::KIND,
+    &redis::KIND,
 ];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.

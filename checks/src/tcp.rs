@@ -97,6 +97,7 @@ const KNOWN_PORTS: &[(u16, &str)] = &[
     (143, "imap"),
     (443, "https"),
     (3306, "mysql"),
+    (6379, "redis"),
 ];
 
 /// A state that the user chooses for some trouble.
