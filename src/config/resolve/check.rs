@@ -1,5 +1,8 @@
 //! How an object is checked: layers of options to one check, shared by all that are checked alike.
 
+mod layers;
+mod options;
+
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +10,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
-use vigia_checks::options::{Entry, Given, Mark, Node, Opt, OptionType, Reader, Shape, Texts, Value};
+use vigia_checks::options::{Entry, Given, Mark, Node, Opt, Reader, Texts, Value};
 use vigia_core::model::check::{Check, CheckMethod, PluginCommand};
 use vigia_core::model::state::State;
 use vigia_core::nagios::macros::{self, Reference};
@@ -16,7 +19,7 @@ use vigia_core::nagios::words;
 use super::Context;
 use super::names::missing;
 use super::subject::Subject;
-use crate::config::decode::{Decoder, How};
+use crate::config::decode::Decoder;
 use crate::config::insertion;
 use crate::config::merge::Via;
 use crate::config::place::Place;
@@ -26,69 +29,13 @@ use crate::config::written::WrittenObject;
 use crate::config::written::checkable::{Options, WrittenCheck};
 use crate::config::written::fields::Item;
 
+use self::layers::{canonical, merge};
+use self::options::{Arguments, Pairs};
+pub use self::options::{COMMAND, PASSIVE, PLUGIN};
+
 const USUAL: Duration = Duration::from_secs(10);
 /// Programs take longer to start, and do more.
 const OF_PROGRAMS: Duration = Duration::from_secs(60);
-
-/// Options of `plugin`.
-pub const PLUGIN: &[Opt] = &[
-    Opt::new::<Texts>(
-        "argv",
-        "the program and its arguments; the first word is a path or found in `plugin_path`",
-    )
-    .required(),
-    Opt::new::<Pairs>("env", "environment variables"),
-];
-
-/// Options of `command`.
-pub const COMMAND: &[Opt] = &[
-    Opt::new::<String>("name", "one of `commands`").required(),
-    Opt::new::<Arguments>("args", "its arguments, `$ARG1$` and so on, or `${args.NAME}`"),
-];
-
-/// Options of `passive`.
-pub const PASSIVE: &[Opt] = &[
-    Opt::new::<Duration>("freshness", "a result that stays away so long is noticed"),
-    Opt::new::<String>("stale", "the state when nothing came for so long: critical, warning, unknown or ok")
-        .default("critical"),
-];
-
-/// A map of texts.
-#[derive(Clone, Debug, Default)]
-pub struct Pairs(Vec<(String, String)>);
-
-impl OptionType for Pairs {
-    const SHAPE: Shape = Shape::MapOf(&Shape::Text);
-
-    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        let Node::Map(entries) = &value.node else {
-            reader.wrong(value.mark, format!("{} wants a map of texts, not {}", reader.path(), value.what()));
-            return None;
-        };
-        let pair = |entry: &Entry| Some((entry.key.clone(), reader.text(&entry.value, "a text")?.to_owned()));
-        entries.iter().map(pair).collect::<Option<_>>().map(Self)
-    }
-}
-
-/// Arguments of a command: by place, or by name.
-#[derive(Clone, Debug)]
-pub enum Arguments {
-    List(Vec<String>),
-    Named(Pairs),
-}
-
-impl OptionType for Arguments {
-    const SHAPE: Shape = Shape::OneOf(&[Shape::List(&Shape::Text), Shape::MapOf(&Shape::Text)]);
-
-    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        match &value.node {
-            Node::Map(_) => Pairs::read(value, reader).map(Self::Named),
-            Node::Null | Node::Text(_) | Node::List(_) => {
-                Texts::read(value, reader).map(|texts| Self::List(texts.0))
-            }
-        }
-    }
-}
 
 /// A check, and what its kind says about freshness.
 #[derive(Clone, Debug)]
@@ -572,91 +519,4 @@ fn no_value(name: &str, at: Place, subject: &Subject<'_>) -> Problem {
         None => did_you_mean(name, insertion::OF_OBJECTS.iter().copied()),
     };
     problem.maybe_hint(hint.or_else(|| Some("`$${` stands for a literal `${`".to_owned())))
-}
-
-/// Options of one kind from two layers: maps merge by key, `null` cancels, `key+` and `key-` change lists.
-fn merge(weak: Value, strong: Value, marks: &Marks<'_>, decoder: &mut Decoder) -> Value {
-    let (Node::Map(mut entries), Node::Map(over)) = (weak.node, strong.node.clone()) else { return strong };
-    for entry in over {
-        let (name, how) = match entry.key.strip_suffix('+') {
-            Some(name) => (name.to_owned(), How::Add),
-            None => match entry.key.strip_suffix('-') {
-                Some(name) => (name.to_owned(), How::Remove),
-                None => (entry.key.clone(), How::Replace),
-            },
-        };
-        let known = entries.iter().position(|known| known.key == name);
-        let inherited = known.map(|index| entries.remove(index));
-        let value = match (how, entry.value.node.clone()) {
-            (How::Replace, Node::Null) => continue,
-            (How::Replace | How::Cancel, _) => match inherited {
-                Some(weak) => merge(weak.value, entry.value, marks, decoder),
-                None => entry.value,
-            },
-            (How::Add | How::Remove, more) => {
-                let list = inherited.map(|weak| as_list(weak.value)).unwrap_or_default();
-                let more = as_list(Value { mark: entry.value.mark, node: more });
-                let all = if how == How::Add {
-                    list.into_iter().chain(more).collect()
-                } else {
-                    removed(list, &more, marks, decoder)
-                };
-                Value::list(all, entry.value.mark)
-            }
-        };
-        entries.push(Entry { key: name, mark: entry.mark, value });
-    }
-    Value::map(entries, strong.mark)
-}
-
-fn removed(list: Vec<Value>, less: &[Value], marks: &Marks<'_>, decoder: &mut Decoder) -> Vec<Value> {
-    let is_same = |one: &Value, two: &Value| one.as_text().is_some() && one.as_text() == two.as_text();
-    for gone in less.iter().filter(|gone| !list.iter().any(|one| is_same(one, gone))) {
-        let (at, via) = marks.place(gone.mark);
-        let text = gone.as_text().unwrap_or("this");
-        decoder.push(
-            via.mark(Problem::error(at, format!("`{text}` is not inherited, so it cannot be removed"))),
-        );
-    }
-    list.into_iter().filter(|one| !less.iter().any(|gone| is_same(one, gone))).collect()
-}
-
-fn as_list(value: Value) -> Vec<Value> {
-    match value.node {
-        Node::List(items) => items,
-        Node::Null => Vec::new(),
-        Node::Text(_) | Node::Map(_) => vec![value],
-    }
-}
-
-/// The same text for the same options, whatever the order of their keys.
-fn canonical(value: &Value, text: &mut String) {
-    match &value.node {
-        Node::Null => text.push('~'),
-        Node::Text(one) => {
-            text.push('"');
-            text.push_str(one);
-            text.push('"');
-        }
-        Node::List(items) => {
-            text.push('[');
-            for item in items {
-                canonical(item, text);
-                text.push(',');
-            }
-            text.push(']');
-        }
-        Node::Map(entries) => {
-            let mut sorted: Vec<&Entry> = entries.iter().collect();
-            sorted.sort_by(|one, two| one.key.cmp(&two.key));
-            text.push('{');
-            for entry in sorted {
-                text.push_str(&entry.key);
-                text.push(':');
-                canonical(&entry.value, text);
-                text.push(',');
-            }
-            text.push('}');
-        }
-    }
 }
