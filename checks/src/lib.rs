@@ -3,6 +3,7 @@
 //! A check is decoded once ([`Kind::decode`]) and then run any number of times ([`run`]), in the daemon, on a poller
 //! or as a plugin on a command line ([`cli::plugin_main`]).
 
+mod ber;
 pub mod cert;
 pub mod cli;
 mod icmp;
@@ -18,6 +19,7 @@ mod dns;
 mod ftp;
 mod http;
 mod imap;
+mod ldap;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod ntp;
@@ -66,6 +68,7 @@ pub const KINDS: &[&Kind] = &[
     &imap::KIND,
     &ntp::KIND,
     &redis::KIND,
+    &ldap::KIND,
 ];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.

@@ -95,6 +95,7 @@ const KNOWN_PORTS: &[(u16, &str)] = &[
     (80, "http"),
     (110, "pop3"),
     (143, "imap"),
+    (389, "ldap"),
     (443, "https"),
     (3306, "mysql"),
     (6379, "redis"),
