@@ -16,7 +16,7 @@ pub fn kind_of_link(program: &str) -> Option<&'static Kind> {
 }
 
 /// What monitoring-plugins call some kinds.
-const OTHER_NAMES: &[(&str, &str)] = &[("pop", "pop3"), ("ntp_time", "ntp")];
+const OTHER_NAMES: &[(&str, &str)] = &[("pop", "pop3"), ("ntp_time", "ntp"), ("pgsql", "postgres")];
 
 /// Runs a check with the arguments after its name; what to print and the exit code.
 pub async fn plugin_main(kind: &'static Kind, arguments: &[String], shared: &Shared) -> (u8, String) {

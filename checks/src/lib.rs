@@ -25,6 +25,7 @@ mod mysql;
 mod ntp;
 mod ping;
 mod pop3;
+mod postgres;
 mod redis;
 mod smtp;
 mod ssh;
@@ -69,6 +70,7 @@ pub const KINDS: &[&Kind] = &[
     &ntp::KIND,
     &redis::KIND,
     &ldap::KIND,
+    &postgres::KIND,
 ];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.

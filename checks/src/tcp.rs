@@ -98,6 +98,7 @@ const KNOWN_PORTS: &[(u16, &str)] = &[
     (389, "ldap"),
     (443, "https"),
     (3306, "mysql"),
+    (5432, "postgres"),
     (6379, "redis"),
 ];
 
