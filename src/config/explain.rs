@@ -3,7 +3,10 @@
 use super::decode::Decoder;
 use super::effective::EffectiveObject;
 use super::files::{Files, LoadError, Request};
+use super::last_good::LastGood;
+use super::place::Sources;
 use super::resolve;
+use super::tree;
 use super::written::Written;
 
 /// Effective values of one host and its services, or of everything.
@@ -19,4 +22,28 @@ pub fn explain(request: &Request, host: Option<&str>) -> Result<Vec<EffectiveObj
         written.add(&document.map, document.author, &mut decoder);
     }
     Ok(resolve::explain::explain(&written, host, &files.sources))
+}
+
+/// Effective values of what ran last; nothing where no daemon ever ran on that state.
+pub fn explain_last(last_good: &LastGood) -> Option<Vec<EffectiveObject>> {
+    let mut sources = Sources::default();
+    let files: Vec<_> =
+        last_good.kept().into_iter().map(|(author, source)| (author, sources.add(source))).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let mut decoder = Decoder::default();
+    let limits = tree::Limits::default();
+    let maps: Vec<_> = files
+        .iter()
+        .filter_map(|(author, file)| {
+            let map = tree::parse(sources.of(*file)?, *file, &limits, &mut Vec::new())?;
+            Some((*author, map))
+        })
+        .collect();
+    let mut written = Written::default();
+    for (author, map) in &maps {
+        written.add(map, *author, &mut decoder);
+    }
+    Some(resolve::explain::explain(&written, None, &sources))
 }

@@ -78,6 +78,11 @@ impl LastGood {
         self.read(&name)
     }
 
+    /// The files that ran last, under the paths they had.
+    pub fn kept(&self) -> Vec<(Author, Source)> {
+        self.files().into_iter().map(|file| (file.author, Source::new(file.path, file.text))).collect()
+    }
+
     fn files(&self) -> Vec<KeptFile> {
         let read = |(path, author, name): (String, Author, String)| {
             self.read(&name).map(|text| KeptFile { path, author, text })
