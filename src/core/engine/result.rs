@@ -336,7 +336,8 @@ fn date_change<S: Condition>(
     next_problem: ProblemId,
     started: Timestamp,
 ) -> bool {
-    if is_other_state {
+    // From PENDING to its first state is a change too: people ask how long it has been so.
+    if is_other_state || status.last_state_change.is_none() {
         status.last_state_change = Some(started);
     }
     match step.transition {

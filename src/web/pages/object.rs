@@ -182,7 +182,7 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: 
         check: facts.check,
         acknowledgement: facts.acknowledgement,
         graphs: graphs(&facts.output.perfdata),
-        ribbon: ribbon(seen, facts.state, history),
+        ribbon: ribbon(seen, facts.state.zip(facts.since), history),
         events: history.iter().take(HISTORY_SHOWN).map(|row| LogLine::of(row, &seen.eyes)).collect(),
         comments: comments(seen, &key),
         downtimes: downtimes(seen, &key),
@@ -228,6 +228,8 @@ struct Facts<'a> {
     name: &'a str,
     display: &'a str,
     state: Option<AnyState>,
+    /// Since when it is in that state.
+    since: Option<Timestamp>,
     output: &'a Output,
     check: String,
     own: Option<&'a Own>,
@@ -281,6 +283,7 @@ fn of_status<'a, S>(seen: &Seen, state: Option<AnyState>, status: &'a Status<S>)
         name: "",
         display: "",
         state,
+        since: status.last_state_change,
         output: &status.output,
         check: String::new(),
         own: None,
@@ -357,8 +360,9 @@ fn ticket_line(seen: &Seen, head: &TicketHead) -> (String, String) {
     (format!("/tickets/{reference}"), format!("{reference}, {}, changed {age} ago", head.status.word()))
 }
 
-/// The last day as parts of a bar, from the state changes we have, newest first.
-fn ribbon(seen: &Seen, state: Option<AnyState>, history: &[HistoryRow]) -> Ribbon {
+/// The last day as parts of a bar, from the state changes we have, newest first. What nobody watched is no data:
+/// an hour of OK is no day of it.
+fn ribbon(seen: &Seen, now_standing: Option<(AnyState, Timestamp)>, history: &[HistoryRow]) -> Ribbon {
     let now = seen.eyes.now;
     let start = now.before(DAY);
     let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
@@ -383,7 +387,7 @@ fn ribbon(seen: &Seen, state: Option<AnyState>, history: &[HistoryRow]) -> Ribbo
             parts.push(Part { symbol: state.map_or("nothing", symbol), title, x, width: (to - x).max(3) });
         }
     };
-    let mut standing = state;
+    let mut standing = now_standing;
     for row in history {
         let Some((changed_to, _, _)) = row.state else { continue };
         if row.at <= start {
@@ -397,8 +401,14 @@ fn ribbon(seen: &Seen, state: Option<AnyState>, history: &[HistoryRow]) -> Ribbo
         standing = None;
     }
     if end > start {
-        // Before the first change we know of: the present state where nothing ever changed, else unknown.
-        add(start, end, standing);
+        // Before the first change we know of: the present state as far back as it goes, and before it nothing.
+        let watched_since = standing.map_or(end, |(_, since)| since.clamp(start, end));
+        if let Some((state, _)) = standing {
+            add(watched_since, end, Some(state));
+        }
+        if watched_since > start {
+            add(start, watched_since, None);
+        }
     }
     parts.reverse();
     #[expect(clippy::cast_precision_loss, reason = "a percentage with two places")]
