@@ -1,8 +1,10 @@
-//! The part of ASN.1's basic encoding that LDAP needs: definite lengths, tags of one byte. Reading never
+//! The part of ASN.1's basic encoding that LDAP and SNMP need: definite lengths, tags of one byte. Reading never
 //! trusts a length.
 
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const OCTETS: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
 pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
@@ -79,6 +81,14 @@ pub(crate) fn signed(content: &[u8]) -> Option<i64> {
     Some(content.iter().fold(start, |value: i64, byte| (value << 8) | i64::from(*byte)))
 }
 
+/// Counters carry a leading zero where their top bit is set.
+pub(crate) fn unsigned(content: &[u8]) -> Option<u64> {
+    if content.is_empty() || content.len() > 9 || (content.len() == 9 && content.first() != Some(&0)) {
+        return None;
+    }
+    Some(content.iter().fold(0, |value: u64, byte| (value << 8) | u64::from(*byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +118,7 @@ mod tests {
             assert!(Ber(bytes).next().is_none(), "{bytes:?}");
         }
         assert_eq!((signed(&[]), signed(&[0; 9])), (None, None));
+        assert_eq!((unsigned(&[]), unsigned(&[1; 9])), (None, None));
+        assert_eq!(unsigned(&[0, 255, 255, 255, 255]), Some(4_294_967_295));
     }
 }

@@ -28,6 +28,7 @@ mod pop3;
 mod postgres;
 mod redis;
 mod smtp;
+mod snmp;
 mod ssh;
 pub mod starttls;
 mod talk;
@@ -71,6 +72,7 @@ pub const KINDS: &[&Kind] = &[
     &redis::KIND,
     &ldap::KIND,
     &postgres::KIND,
+    &snmp::KIND,
 ];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.
