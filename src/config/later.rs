@@ -8,25 +8,43 @@ use super::tree::{Map, Node};
 const MESSAGES: &str = "nobody is told yet: this version sends no messages, so `contacts`, `notification_…` and \
     `escalations` have no effect";
 
-/// Top-level keys, or keys in them, that are read and checked, and do nothing.
-const SECTIONS: &[(&str, &str)] = &[
-    ("discovery", "`discovery` does not run yet"),
-    ("pollers", "`pollers` are not used yet: every check runs here"),
-    ("backup", "`backup` makes no copies yet"),
-    ("nagios", "`nagios`: none of its files and sockets is served yet"),
-    ("tickets.trackers", "`tickets.trackers` are not told of tickets yet"),
-    ("web.tls", "`web.tls` is not used yet: the page is served without TLS"),
-    ("web.auth.proxy", "`web.auth.proxy` is not used yet"),
-    ("web.auth.oidc", "`web.auth.oidc` is not used yet"),
-    ("web.public_status", "`web.public_status` is not served yet"),
-    ("metrics.listen", "`metrics.listen` is not used yet: metrics are on the web listener"),
+/// Keys that are read and checked, and do nothing; `*` is any name.
+const LATER: &[(&[&str], &str)] = &[
+    (&["discovery"], "`discovery` does not run yet"),
+    (&["downtimes"], "`downtimes` of files do not begin yet; `vigia downtime` schedules one by hand"),
+    (
+        &["rules.*.notify", "rules.*.webhook", "rules.*.run", "rules.*.repeat"],
+        "`notify`, `webhook`, `run` and `repeat` of rules do nothing yet; tickets, labels and `suppress` do",
+    ),
+    (
+        &[
+            "defaults.event_handler",
+            "hostgroups.*.event_handler",
+            "hostgroups.*.services.*.event_handler",
+            "templates.*.event_handler",
+            "templates.*.services.*.event_handler",
+            "hosts.*.event_handler",
+            "hosts.*.services.*.event_handler",
+        ],
+        "`event_handler` does not run yet",
+    ),
+    (&["pollers"], "`pollers` are not used yet: every check runs here"),
+    (&["backup"], "`backup` makes no copies yet"),
+    (&["nagios"], "`nagios`: none of its files and sockets is served yet"),
+    (&["tickets.trackers"], "`tickets.trackers` are not told of tickets yet"),
+    (&["web.tls"], "`web.tls` is not used yet: the page is served without TLS"),
+    (&["web.auth.proxy"], "`web.auth.proxy` is not used yet"),
+    (&["web.auth.oidc"], "`web.auth.oidc` is not used yet"),
+    (&["web.public_status"], "`web.public_status` is not served yet"),
+    (&["metrics.path"], "`metrics.path` is not used yet: metrics are at `/metrics`"),
 ];
 
 /// One sentence for each of them that stands in these files.
 pub fn not_yet(documents: &[Document<'_>]) -> Vec<&'static str> {
     let mut told = vec![MESSAGES];
-    for (path, sentence) in SECTIONS {
-        if documents.iter().any(|document| says(&document.map, path)) {
+    for (paths, sentence) in LATER {
+        let is_said = |path: &&str| documents.iter().any(|document| says(&document.map, path));
+        if paths.iter().any(is_said) {
             told.push(sentence);
         }
     }
@@ -35,8 +53,13 @@ pub fn not_yet(documents: &[Document<'_>]) -> Vec<&'static str> {
 
 fn says(map: &Map<'_>, path: &str) -> bool {
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-    let Some(node) = map.get(first) else { return false };
-    if rest.is_empty() { is_something(node) } else { node.map().is_some_and(|map| says(map, rest)) }
+    let holds = |node: &Node<'_>| {
+        if rest.is_empty() { is_something(node) } else { node.map().is_some_and(|map| says(map, rest)) }
+    };
+    match first {
+        "*" => map.iter().any(|entry| holds(&entry.value)),
+        key => map.get(key).is_some_and(holds),
+    }
 }
 
 /// Neither empty nor switched off.
@@ -64,5 +87,7 @@ mod tests {
         assert_eq!(told("hosts: {a: 192.0.2.1}"), 0);
         assert_eq!(told("web: {tls: off, listen: off}\nbackup:\ndiscovery: {}"), 0);
         assert_eq!(told("web: {tls: {cert: a, key: b}}\nbackup: {dir: /b}"), 2);
+        assert_eq!(told("hosts: {a: {services: {ssh: {event_handler: x}}}, b: {event_handler: y}}"), 1);
+        assert_eq!(told("rules: {a: {when: {}, run: [x]}}\ndowntimes: {b: {}}"), 2);
     }
 }

@@ -39,7 +39,7 @@ pub(super) const WEB: &[Key] = &[
         "127.0.0.1:8642",
         "Where the page is served; `--listen` replaces it. Port 0 takes a free one; the log and `vigia status` say which",
     ).restart(),
-    Key::new("url", Type::Text, "", "How people reach it: for links in messages, and as a host name that is let in"),
+    Key::new("url", Type::Text, "", "How people reach it: for links in messages, and as a host name that is let in").restart(),
     Key::new("tls", Type::OffOr(WEB_TLS), "off", "A certificate and its key; both are read again when they change"),
     Key::new("auth", Type::Map(AUTH), "", "Who gets in"),
     Key::new(
@@ -61,7 +61,8 @@ pub(super) const AUTH: &[Key] = &[
         Type::Word(&["loopback", "none", "all"]),
         "loopback",
         "Who may look without login; `loopback`: whoever comes from this machine, and no header says that it was forwarded",
-    ),
+    )
+    .restart(),
     Key::new("password", Type::Map(PASSWORD), "", "What passwords must be"),
     Key::new("proxy", Type::OffOr(PROXY), "off", "A proxy that has asked for the password already"),
     Key::new("oidc", Type::OffOr(OIDC), "off", "Single sign-on (in builds with the feature `oidc`)"),

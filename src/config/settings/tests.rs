@@ -210,7 +210,7 @@ fn what_needs_a_restart_is_named() {
     let running = good("");
     let new =
         good("web: {listen: off, url: https://x.example.test}\nstore: {path: /x.db}\nlog: {level: debug}\n");
-    assert_eq!(new.needing_restart(&running), ["web.listen", "store.path"]);
+    assert_eq!(new.needing_restart(&running), ["web.listen", "web.url", "store.path"]);
     assert!(running.needing_restart(&good("web: {listen: '127.0.0.1:8642'}")).is_empty());
 }
 
