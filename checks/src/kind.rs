@@ -29,7 +29,7 @@ pub struct Kind {
     pub short: Short,
     /// Arguments of `vigia check KIND`, as shown by `--help`.
     pub examples: &'static [&'static str],
-    /// A service as it stands in a file, for the reference page.
+    /// Services as they stand under `services:`, for the reference page.
     pub yaml: &'static str,
     /// What the check leaves in the log of the target.
     pub trace: Option<&'static str>,

@@ -27,7 +27,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H ldap1.example.test -b dc=example,dc=test",
         "-H ldap1.example.test -T -D cn=monitor,dc=example,dc=test -P secret -b dc=example,dc=test -a '(uid=*)' -C 10:",
     ],
-    yaml: "services: {LDAP: {ldap: {tls: starttls, base: \"dc=example,dc=test\", filter: \"(uid=*)\", entries: \"10:\"}}}",
+    yaml: "LDAP: {ldap: {tls: starttls, base: \"dc=example,dc=test\", filter: \"(uid=*)\", entries: \"10:\"}}",
     trace: Some("a bind, a search and an unbind"),
     extras: &[],
     decode,

@@ -21,7 +21,7 @@ pub(crate) const KIND: Kind = Kind {
     options: &[net::ENDPOINT, OPTIONS],
     short: Short::None,
     examples: &["-H ntp1.example.test -w 0.5 -c 2", "-H ntp1.example.test -w 0.1 -c 1 --stratum 4"],
-    yaml: "services: {NTP: {ntp: {warn: 500ms, crit: 2s, stratum: 4}}}",
+    yaml: "NTP: {ntp: {warn: 500ms, crit: 2s, stratum: 4}}",
     trace: None,
     extras: &[],
     decode,

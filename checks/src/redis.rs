@@ -27,7 +27,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H cache1.example.test -w 0.1 -c 1",
         "-H cache1.example.test --user monitor --password secret -S",
     ],
-    yaml: "services:\n  REDIS: {redis: {password: {file: /etc/vigia/secrets/redis}, info: {connected_clients: \"500\", used_memory: {warn: \"1000000000\", crit: \"2000000000\"}}}}",
+    yaml: "REDIS: {redis: {password: {file: /etc/vigia/secrets/redis}, info: {connected_clients: \"500\", used_memory: {warn: \"1000000000\", crit: \"2000000000\"}}}}",
     trace: None,
     extras: &[],
     decode,

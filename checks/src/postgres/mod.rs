@@ -33,7 +33,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H db1.example.test",
         "-H db1 -l monitor -p secret -d shop -q 'SELECT count(*) FROM orders' -W 1000 -C 5000",
     ],
-    yaml: "services:\n  POSTGRES: {postgres: {user: monitor, password: {file: /etc/vigia/secrets/postgres}, query: \"SELECT count(*) FROM pg_stat_activity\", warn: \"80\", crit: \"95\", tls: on}}",
+    yaml: "POSTGRES: {postgres: {user: monitor, password: {file: /etc/vigia/secrets/postgres}, query: \"SELECT count(*) FROM pg_stat_activity\", warn: \"80\", crit: \"95\", tls: on}}",
     trace: Some("with `user` a login, which `log_connections` shows; without it nothing"),
     extras: EXTRAS,
     decode,

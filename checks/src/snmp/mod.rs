@@ -36,7 +36,7 @@ pub(crate) const KIND: Kind = Kind {
         "-H switch1 -C secret -o 1.3.6.1.2.1.2.2.1.8.1,1.3.6.1.2.1.2.2.1.8.2 -c 1:1,1:1 -l port1,port2",
         "-H switch1 -C secret -o 1.3.6.1.2.1.1.1.0 -r 'IOS.*15'",
     ],
-    yaml: "services:\n  UPLINK: {snmp: {oid: {uplink: 1.3.6.1.2.1.2.2.1.8.1}, community: {file: /etc/vigia/secrets/snmp}, crit: \"1:1\"}}",
+    yaml: "UPLINK: {snmp: {oid: {uplink: 1.3.6.1.2.1.2.2.1.8.1}, community: {file: /etc/vigia/secrets/snmp}, crit: \"1:1\"}}",
     trace: None,
     extras: EXTRAS,
     decode,
