@@ -22,6 +22,7 @@ mod imap;
 mod ldap;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod nrpe;
 mod ntp;
 mod ping;
 mod pop3;
@@ -73,6 +74,7 @@ pub const KINDS: &[&Kind] = &[
     &ldap::KIND,
     &postgres::KIND,
     &snmp::KIND,
+    &nrpe::KIND,
 ];
 
 /// Kinds that exist but that this build leaves out, with the Cargo feature that brings them.

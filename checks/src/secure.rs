@@ -73,7 +73,7 @@ pub const TLS: Opt = Opt::new::<Tls>("tls", "whether TLS is spoken, and how it i
     .default("off")
     .sets(&[("-S --ssl --tls", "on")]);
 
-const INSIDE: &[Opt] = &[
+pub(crate) const INSIDE: &[Opt] = &[
     Opt::new::<TlsMode>("mode", "from the first byte, or after the protocol's own words").default("on"),
     Opt::new::<bool>("verify", "whether an untrusted chain or a wrong name is CRITICAL").default("on"),
     Opt::new::<String>("name", "the name asked for (SNI) and checked, instead of the one connected to"),
@@ -337,7 +337,7 @@ fn prepare(
 }
 
 /// Why the handshake failed, without OpenSSL's numbers.
-fn refused(error: &SslError) -> Failure {
+pub(crate) fn refused(error: &SslError) -> Failure {
     if let Some(io) = error.io_error() {
         let (trouble, reason) = crate::net::explain(io);
         return Failure::new(trouble, format!("TLS handshake: {reason}"));

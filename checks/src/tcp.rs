@@ -99,6 +99,7 @@ const KNOWN_PORTS: &[(u16, &str)] = &[
     (443, "https"),
     (3306, "mysql"),
     (5432, "postgres"),
+    (5666, "nrpe"),
     (6379, "redis"),
 ];
 
