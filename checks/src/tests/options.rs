@@ -124,3 +124,16 @@ fn schemas_are_balanced() {
         assert!(!schema.contains(",}") && !schema.contains(",,") && !schema.contains("{,"), "{schema}");
     }
 }
+
+#[test]
+fn the_names_of_monitoring_plugins_lead_to_our_kinds() {
+    for (link, kind) in [
+        ("/usr/lib/x/check_pgsql", "postgres"),
+        ("check_pop", "pop3"),
+        ("check_ntp_time", "ntp"),
+        ("check_snmp", "snmp"),
+    ] {
+        assert_eq!(crate::cli::kind_of_link(link).map(|kind| kind.name), Some(kind));
+    }
+    assert!(crate::cli::kind_of_link("check_nothing").is_none());
+}

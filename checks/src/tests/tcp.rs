@@ -138,3 +138,21 @@ async fn udp_answers_are_compared_and_closed_ports_refuse() {
     assert_eq!(code, 2);
     assert!(text.ends_with("Connection refused"), "{text}");
 }
+
+#[tokio::test]
+async fn another_answer_is_said_in_time_however_long_the_peer_stays() {
+    use crate::trial::{look_briefly, text};
+
+    let port = crate::trial::peer(async |mut stream| {
+        // Never ends, never listens, and does not say what is wanted.
+        while tokio::io::AsyncWriteExt::write_all(&mut stream, b"22").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let quit = text("Q".repeat(8_000_000));
+    let options = [("port", text(port)), ("expect", text("220")), ("quit", quit)];
+    let outcome = look_briefly(&crate::tcp::KIND, &options).await;
+    let said = &*outcome.output.text;
+    assert!(said.starts_with("TCP WARNING - Unexpected response from host/socket on port "), "{said}");
+}
