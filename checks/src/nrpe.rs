@@ -24,7 +24,7 @@ pub(crate) const KIND: Kind = Kind {
     options: &[net::ENDPOINT, OPTIONS],
     short: Short::Option("command"),
     examples: &["-H web1.example.test -c check_load", "-H old.example.test -c check_disk --tls legacy"],
-    yaml: "services: {LOAD: {nrpe: check_load}, DISK: {nrpe: {command: check_disk, tls: legacy}}}",
+    yaml: "LOAD: {nrpe: check_load}\nDISK: {nrpe: {command: check_disk, tls: legacy}}",
     trace: Some("the daemon runs the command, and logs it with `debug=1`"),
     extras: EXTRAS,
     decode,
