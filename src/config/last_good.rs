@@ -211,7 +211,7 @@ impl Definitions {
         }
     }
 
-    /// The two texts as sources, for [`Parsed`].
+    /// The two texts as sources, for [`parse`].
     pub fn sources(&self) -> [Source; 2] {
         let source =
             |map: &Map<String, Json>| Source::new("last good", Json::Object(map.clone()).to_string());

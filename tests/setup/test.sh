@@ -20,15 +20,15 @@ if command -v cargo-deny > /dev/null; then
 else
     echo "cargo-deny is not installed: dependencies not checked (make tools)" >&2
 fi
+step "documentation tests and links"
+cargo test --locked --workspace --doc --quiet
+RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 step "tests"
 if cargo nextest --version > /dev/null 2>&1; then
     cargo nextest run --locked --workspace
 else
     cargo test --locked --workspace --lib --bins --tests
 fi
-step "documentation tests and links"
-cargo test --locked --workspace --doc --quiet
-RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 step "configuration that ships"
 target=${CARGO_TARGET_DIR:-target}
 for config in etc/demo etc; do

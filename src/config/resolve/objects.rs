@@ -50,7 +50,7 @@ pub(super) fn timezone(fields: &Fields<'_>, decoder: &mut Decoder) -> Option<Tim
     }
 }
 
-/// A timeperiod without the others it names, which are [`period_references`]'s.
+/// A timeperiod without the others it names, which are linked when all are known.
 pub(super) fn period(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<TimePeriod> {
     let before = decoder.errors();
     let mut days = Vec::with_capacity(object.days.len());
