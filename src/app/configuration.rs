@@ -12,6 +12,7 @@ use vigia_core::model::time::Timestamp;
 use super::doors::Doors;
 use super::{Options, StartError};
 use crate::config::effective::EffectiveValue;
+use crate::config::explain::explain;
 use crate::config::files::Request;
 use crate::config::last_good::Memory;
 use crate::config::problem;
@@ -151,9 +152,8 @@ impl LiveConfiguration {
     pub(super) fn origins(&self) -> Origins {
         let request = self.request.clone();
         Arc::new(move |key| {
-            let wanted = |name: &str| *name == *key.host;
             // Reading files blocks; the page waits, its neighbours on this thread do not.
-            let explained = tokio::task::block_in_place(|| config::explain(&request, &wanted));
+            let explained = tokio::task::block_in_place(|| explain(&request, Some(&key.host)));
             let name = key.to_string();
             let objects = explained.unwrap_or_default().into_iter();
             objects

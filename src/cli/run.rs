@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use vigia_checks::Shared;
-use vigia_core::model::check::{Check, CheckMethod, Job, PluginCommand, Verdict};
+use vigia_core::model::check::{CheckMethod, Job, PluginCommand, Verdict};
 use vigia_core::model::id::{Checkable, ObjectKey};
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::state::{Condition, HostState, State};
@@ -14,7 +14,8 @@ use vigia_core::model::time::Timestamp;
 
 use super::{Answer, Common, Console, Exit, Failure, Format};
 use crate::config::files::Request;
-use crate::config::{self, problem, secret};
+use crate::config::settings::MacroValue;
+use crate::config::{self, problem, secret, veil};
 use crate::os::clock::Clock;
 use crate::runtime::Tools;
 use crate::runtime::plugin::Answer as Looked;
@@ -38,7 +39,7 @@ pub(crate) struct Run {
 impl Run {
     pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
         let key = ObjectKey::parse(&self.object);
-        let inventory = load(common, console)?;
+        let (inventory, secrets) = load(common, console)?;
         let object = inventory.find(&key).ok_or_else(|| unknown(&key, &inventory))?;
         let clock = Clock::system();
         let job = job(&inventory, object, clock.now());
@@ -50,7 +51,7 @@ impl Run {
             tools.processes.close().await;
             looked
         });
-        let seen = Seen { job: &job, looked: &looked, took: clock.now().since(begun) };
+        let seen = Seen { job: &job, looked: &looked, took: clock.now().since(begun), secrets: &secrets };
         match common.output {
             Format::Text => seen.print(console)?,
             Format::Json => writeln!(console.out, "{:#}", seen.json())?,
@@ -59,14 +60,20 @@ impl Run {
     }
 }
 
-/// The inventory; what is wrong in the files goes to standard error, since it may be the answer.
-fn load(common: &Common, console: &mut Console) -> Result<Inventory, Failure> {
+/// The inventory, and the secrets that command lines may hold through `$USERn$`. What is wrong in the files goes to
+/// standard error, since it may be the answer.
+fn load(common: &Common, console: &mut Console) -> Result<(Inventory, Vec<String>), Failure> {
     let request = Request { config: common.config.clone(), state_dir: Some(common.state_dir.clone()) };
     let loaded = config::load(&request).map_err(|error| {
         Failure::new(Exit::plugin(3), Chain(&error).to_string()).hint("-c names another one")
     })?;
     write!(console.err, "{}", problem::text(&loaded.problems))?;
-    Ok(loaded.inventory)
+    let macros = loaded.settings.map(|settings| settings.user_macros).unwrap_or_default();
+    let secrets = macros.into_iter().filter_map(|(_, value)| match value {
+        MacroValue::Secret(secret) => secret::reveal(&secret).ok().filter(|text| !text.is_empty()),
+        MacroValue::Text(_) => None,
+    });
+    Ok((loaded.inventory, secrets.collect()))
 }
 
 fn unknown(key: &ObjectKey, inventory: &Inventory) -> Failure {
@@ -110,6 +117,7 @@ struct Seen<'a> {
     job: &'a Job,
     looked: &'a Looked,
     took: Duration,
+    secrets: &'a [String],
 }
 
 impl Seen<'_> {
@@ -139,7 +147,7 @@ impl Seen<'_> {
         line(console, "object", &self.job.key().to_string())?;
         line(console, "check", &format!("{}, at most {} s", check.kind, check.timeout.as_secs_f64()))?;
         line(console, "address", &self.job.address)?;
-        for (name, value) in command(check) {
+        for (name, value) in self.command() {
             line(console, name, &value)?;
         }
         for step in &self.looked.detail {
@@ -166,7 +174,7 @@ impl Seen<'_> {
             "description": self.job.service.as_deref(),
             "check": self.job.check.kind,
             "address": &*self.job.address,
-            "command": command(&self.job.check).into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            "command": self.command().into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
             "steps": self.looked.detail,
             "ended": ended(self.looked.verdict),
             "execution_time": self.took.as_secs_f64(),
@@ -177,21 +185,27 @@ impl Seen<'_> {
             "perf_data": &*output.perfdata,
         })
     }
-}
 
-/// A plugin's argument vector, a word a line: nothing is joined, so nothing can be misread.
-fn command(check: &Check) -> Vec<(&'static str, String)> {
-    let CheckMethod::Plugin(PluginCommand { argv, shell, .. }) = &check.method else { return Vec::new() };
-    let name = |at: usize| {
-        if at > 0 {
-            "argument"
-        } else if *shell {
-            "shell"
-        } else {
-            "program"
-        }
-    };
-    argv.iter().enumerate().map(|(at, word)| (name(at), word.clone())).collect()
+    /// A plugin's argument vector, a word a line: nothing is joined, so nothing can be misread. Secrets are stars.
+    fn command(&self) -> Vec<(&'static str, String)> {
+        let CheckMethod::Plugin(PluginCommand { argv, shell, .. }) = &self.job.check.method else {
+            return Vec::new();
+        };
+        let name = |at: usize| {
+            if at > 0 {
+                "argument"
+            } else if *shell {
+                "shell"
+            } else {
+                "program"
+            }
+        };
+        let shown = |word: &String| {
+            let plain = veil::without_passwords(word).into_owned();
+            self.secrets.iter().fold(plain, |word, secret| word.replace(secret, "***"))
+        };
+        argv.iter().enumerate().map(|(at, word)| (name(at), shown(word))).collect()
+    }
 }
 
 fn ended(verdict: Verdict) -> String {

@@ -11,6 +11,7 @@ use crate::config::effective::{self, EffectiveObject};
 use crate::config::explain;
 use crate::config::files::Request;
 use crate::config::problem::did_you_mean;
+use crate::config::{Quarantined, load};
 
 /// Show a host or a service in the long form: every value that takes effect
 #[derive(Debug, Args)]
@@ -52,6 +53,7 @@ impl Show {
         };
         let host = named.name.split_once('/').map_or(named.name.as_str(), |(host, _)| host);
         let all = explain::explain(&request, Some(host)).map_err(|error| unloadable(&error))?;
+        let put_away = put_away(&request, section, &named.name)?;
         let wanted: Vec<EffectiveObject> = match section {
             "hosts" => {
                 all.into_iter().filter(|one| one.section == "hosts" || one.section == "services").collect()
@@ -59,12 +61,20 @@ impl Show {
             _ => {
                 let (found, others): (Vec<_>, Vec<_>) =
                     all.into_iter().partition(|one| one.section == "services" && one.name == named.name);
-                if found.is_empty() && !others.is_empty() {
+                if found.is_empty() && !others.is_empty() && put_away.is_empty() {
                     return Err(missing("service", &named.name, &others, &common.config));
                 }
                 found
             }
         };
+        for one in &put_away {
+            let what = if one.is_last_good { "it goes on as it was last good" } else { "it is not loaded" };
+            let Quarantined { kind, name, path, line, message, .. } = one;
+            writeln!(console.err, "{kind} {name} has a mistake, so {what}: {path}:{line}: {message}")?;
+        }
+        if wanted.is_empty() && !put_away.is_empty() {
+            return Ok(Exit::REFUSED);
+        }
         if wanted.is_empty() || (section == "hosts" && named.name != host) {
             let others = explain::explain(&request, None).map_err(|error| unloadable(&error))?;
             let what = if section == "hosts" { "host" } else { "service" };
@@ -76,6 +86,19 @@ impl Show {
         }
         Ok(Exit::DONE)
     }
+}
+
+/// What of the wanted is not what the files say.
+fn put_away(request: &Request, section: &str, name: &str) -> Result<Vec<Quarantined>, Failure> {
+    let loaded = load(request).map_err(|error| unloadable(&error))?;
+    let is_wanted = |one: &Quarantined| match (one.kind, section) {
+        ("host", "hosts") => one.name == name,
+        ("host", _) => name.split_once('/').is_some_and(|(host, _)| one.name == host),
+        ("service", "hosts") => one.name.split_once('/').is_some_and(|(host, _)| host == name),
+        ("service", _) => one.name == name,
+        _ => false,
+    };
+    Ok(loaded.quarantine.into_iter().filter(is_wanted).collect())
 }
 
 fn missing(what: &str, name: &str, known: &[EffectiveObject], config: &Path) -> Failure {

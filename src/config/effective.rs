@@ -21,6 +21,8 @@ pub struct EffectiveValue {
     pub key: String,
     /// As YAML on one line; secrets are stars.
     pub value: String,
+    /// Tells secrets apart that are all shown as stars; 0 where nothing is hidden.
+    pub hidden: u64,
     pub origin: Option<Origin>,
 }
 
@@ -178,7 +180,9 @@ impl Difference {
             writeln!(out, "~ {} {}", singular(object.section), object.name).expect("a String takes all");
             for (key, before, after) in &object.values {
                 let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
-                writeln!(out, "    {key}: {} → {}", shown(before), shown(after)).expect("a String takes all");
+                let secret = if before == after { " (a secret changed)" } else { "" };
+                writeln!(out, "    {key}: {} → {}{secret}", shown(before), shown(after))
+                    .expect("a String takes all");
             }
         }
         let (added, removed, changed) = (self.added.len(), self.removed.len(), self.changed.len());
@@ -212,13 +216,13 @@ fn index(objects: &[EffectiveObject]) -> BTreeMap<(&'static str, &str), &Effecti
 
 fn changed(before: &EffectiveObject, after: &EffectiveObject) -> Option<Changed> {
     let find = |object: &EffectiveObject, key: &str| {
-        object.values.iter().find(|value| value.key == key).map(|value| value.value.clone())
+        object.values.iter().find(|value| value.key == key).map(|value| (value.value.clone(), value.hidden))
     };
     let mut values = Vec::new();
     for value in &after.values {
         let old = find(before, &value.key);
-        if old.as_ref() != Some(&value.value) {
-            values.push((value.key.clone(), old, Some(value.value.clone())));
+        if old.as_ref().is_none_or(|(text, hidden)| *text != value.value || *hidden != value.hidden) {
+            values.push((value.key.clone(), old.map(|(text, _)| text), Some(value.value.clone())));
         }
     }
     for value in before.values.iter().filter(|value| find(after, &value.key).is_none()) {
@@ -241,6 +245,7 @@ mod tests {
         let value = |(key, value, at): &(&str, &str, Option<&str>)| EffectiveValue {
             key: (*key).to_owned(),
             value: (*value).to_owned(),
+            hidden: 0,
             origin: at.map(|at| Origin { at: at.to_owned(), through: Some("template t".to_owned()) }),
         };
         EffectiveObject { section, name: name.to_owned(), values: values.iter().map(value).collect() }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use vigia_core::model::inventory::Inventory;
 
 use super::decode::Decoder;
-use super::effective::{EffectiveObject, EffectiveValue, Origin};
 use super::files::{Author, Document, Files, Listed, LoadError, Request};
 use super::last_good::{self, Definitions, LastGood, Memory};
 use super::later;
@@ -173,34 +172,6 @@ fn with_last_good(
     let kept = Kept { objects: &objects, services: &services };
     let resolved = resolve::resolve(written, &kept, context, &mut decoder);
     (resolved, decoder.into_problems(), definitions)
-}
-
-/// Effective values of hosts and services by name, and of all other objects.
-///
-/// # Errors
-/// When there is no main file to begin with.
-pub fn explain(request: &Request, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<EffectiveObject>, LoadError> {
-    let files = Files::read(request)?;
-    let parsed = files.parse();
-    let mut decoder = Decoder::with(parsed.problems);
-    let settings = read_settings(request, &parsed.documents, &mut decoder);
-    let written = read_objects(&parsed.documents, &mut decoder);
-    let context = context(settings.as_ref(), &mut decoder);
-    let (_, objects) = resolve::explain(&written, &context, &mut decoder, wanted);
-    let value = |value: resolve::seen::Effective| EffectiveValue {
-        key: value.key,
-        value: value.value.as_str().map_or_else(|| value.value.to_string(), str::to_owned),
-        origin: value.from.map(|(at, through)| Origin { at: files.sources.show(at), through }),
-    };
-    let show = |mut object: resolve::seen::Object| {
-        resolve::seen::hide_secrets(&mut object);
-        EffectiveObject {
-            section: object.section,
-            name: object.name,
-            values: object.values.into_iter().map(value).collect(),
-        }
-    };
-    Ok(objects.into_iter().map(show).collect())
 }
 
 fn read_settings(request: &Request, documents: &[Document<'_>], decoder: &mut Decoder) -> Option<Settings> {

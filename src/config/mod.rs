@@ -17,8 +17,9 @@ pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod tree;
+pub mod veil;
 pub mod written;
 
 pub use files::{LoadError, Request};
 pub use last_good::LastGood;
-pub use load::{Loaded, Quarantined, explain, load};
+pub use load::{Loaded, Quarantined, load};

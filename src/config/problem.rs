@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::place::{FileId, Place, Sources};
+use super::veil;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -155,7 +156,7 @@ fn reported(problem: Problem, sources: &Sources, secrets: &Secrets, lines: &mut 
     };
     Reported {
         severity: problem.severity,
-        message: plain(&problem.message),
+        message: plain(&veil::without_passwords(&problem.message)),
         path: sources.of(file).map_or_else(|| "?".to_owned(), |source| plain(&source.path)),
         line,
         column,
@@ -209,6 +210,7 @@ fn masked(line: &str, secrets: &[Place]) -> String {
             .iter()
             .any(|secret| at >= wide(secret.column) && at < wide(secret.column.saturating_add(secret.len)))
     };
+    let line = veil::line(line);
     line.chars().enumerate().map(|(at, c)| if is_secret(at + 1) { '*' } else { c }).collect()
 }
 

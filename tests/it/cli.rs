@@ -64,6 +64,18 @@ async fn show_names_the_line_that_set_each_value() {
 }
 
 #[tokio::test]
+async fn show_says_of_a_mistaken_object_that_it_is_not_what_runs() {
+    let folder = site(&SITE.replace("use: [web]", "use: [web], parents: [nobody]"));
+    let (code, text) = run(&folder, &["show", "host", "web1"]).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("host web1 has a mistake, so it is not loaded: "), "{text}");
+    assert!(text.contains("vigia.yaml:5: there is no host `nobody`"), "{text}");
+    let folder = site(&SITE.replace("use: [web]", "use: [wbe]"));
+    let (code, text) = run(&folder, &["show", "service", "web1/HTTP"]).await;
+    assert!(code == 1 && text.contains("there is no template `wbe`"), "{code}: {text}");
+}
+
+#[tokio::test]
 async fn diff_says_what_a_change_will_do_before_it_is_done() {
     let daemon = TestDaemon::start(&[("vigia.yaml", SITE)]).await;
     let unchanged = daemon.cli(&["diff"]).await;

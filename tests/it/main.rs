@@ -14,6 +14,7 @@ mod generated_pages;
 mod layering;
 mod metrics;
 mod reload;
+mod secrets;
 mod seed;
 mod serve;
 mod servers;

@@ -218,6 +218,7 @@ impl Given {
             reader.problem(OptionProblem {
                 mark: self.mark,
                 is_warning: false,
+                is_secret: false,
                 message: format!("`{}` is missing", option.name),
                 hint: Some(format!("`{}:` {}", option.name, option.help)),
             });

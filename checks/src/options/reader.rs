@@ -33,13 +33,20 @@ impl Reader {
     }
 
     pub fn wrong(&mut self, mark: Mark, message: impl Into<String>) {
-        self.problem(OptionProblem { mark, is_warning: false, message: message.into(), hint: None });
+        self.problem(OptionProblem {
+            mark,
+            is_warning: false,
+            is_secret: false,
+            message: message.into(),
+            hint: None,
+        });
     }
 
     pub fn wrong_with_hint(&mut self, mark: Mark, message: impl Into<String>, hint: impl Into<String>) {
         self.problem(OptionProblem {
             mark,
             is_warning: false,
+            is_secret: false,
             message: message.into(),
             hint: Some(hint.into()),
         });
@@ -49,6 +56,18 @@ impl Reader {
         self.problem(OptionProblem {
             mark,
             is_warning: true,
+            is_secret: false,
+            message: message.into(),
+            hint: Some(hint.into()),
+        });
+    }
+
+    /// A warning whose place holds a secret.
+    pub fn warn_of_secret(&mut self, mark: Mark, message: impl Into<String>, hint: impl Into<String>) {
+        self.problem(OptionProblem {
+            mark,
+            is_warning: true,
+            is_secret: true,
             message: message.into(),
             hint: Some(hint.into()),
         });

@@ -356,7 +356,7 @@ impl OptionType for Secret {
             Node::Text(text) => {
                 if !reader.allows_bare_numbers() {
                     let message = format!("{} stands in the file in plain text", reader.path());
-                    reader.warn(value.mark, message, REMEDY);
+                    reader.warn_of_secret(value.mark, message, REMEDY);
                 }
                 Some(Self::Literal(text.clone()))
             }

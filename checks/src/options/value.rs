@@ -78,6 +78,8 @@ pub struct OptionProblem {
     pub mark: Mark,
     /// The check can run in spite of it.
     pub is_warning: bool,
+    /// What stands there is a secret, and may not be shown.
+    pub is_secret: bool,
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,

@@ -452,13 +452,14 @@ discovery:
 fn show_says_where_every_value_was_said() {
     let folder =
         one("templates:\n  t: {check_interval: 2m}\nhosts:\n  a: {use: [t], services: {w: {tcp: 80}}}\n");
-    let objects = explain(&folder.request(), &|host| host == "a").unwrap();
+    let objects = crate::config::explain::explain(&folder.request(), Some("a")).unwrap();
     let text = crate::config::effective::yaml(&objects, true);
     let text = text.replace(&format!("{}/", folder.0.path().display()), "");
     let said: Vec<&str> = text.lines().filter(|line| line.contains("vigia.yaml")).collect();
     assert_snapshot!(said.join("\n"), @r#"
+    use: [t]                        # vigia.yaml:4:12
     check_interval: 2m              # vigia.yaml:2:23, template t
-        tcp: {"port":"80"}              # vigia.yaml:4:32
+        tcp: {port: 80}                 # vigia.yaml:4:32
         check_interval: 2m              # vigia.yaml:2:23, template t
     "#);
 }

@@ -437,8 +437,9 @@ fn report(
     for problem in problems {
         let (at, via) = marks.place(problem.mark);
         let new = if problem.is_warning { Problem::warning } else { Problem::error };
+        let is_secret = problem.is_secret;
         let problem = new(at, problem.message).maybe_hint(problem.hint).of(subject.to_string());
-        decoder.push(via.mark(problem));
+        decoder.push(via.mark(if is_secret { problem.conceal() } else { problem }));
     }
 }
 

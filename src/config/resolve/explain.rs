@@ -1,8 +1,10 @@
 //! What each object comes to, as texts with their origins: the same merging as for definitions, for `vigia show` and
 //! `vigia diff`. Objects whose merging has a mistake are left out; `vigia validate` names them.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use serde_json::{Map, Value as Json};
 use vigia_checks::options::Shape;
 use vigia_checks::{KINDS, Kind, Short};
@@ -17,6 +19,7 @@ use crate::config::insertion;
 use crate::config::keys::{Key, Scope, Type};
 use crate::config::merge::{Merged, MergedService, Via, View, key};
 use crate::config::place::{Place, Sources};
+use crate::config::veil;
 use crate::config::written::checkable::{Options, WrittenCheck};
 use crate::config::written::fields::{Fields, Item};
 use crate::config::written::tables::CHECKABLE;
@@ -163,6 +166,7 @@ impl Teller<'_, '_> {
             values.extend(value.map(|(value, origin)| EffectiveValue {
                 key: declared.name.to_owned(),
                 value,
+                hidden: 0,
                 origin,
             }));
         }
@@ -191,7 +195,7 @@ impl Teller<'_, '_> {
                     at: self.sources.show(group.name.at),
                     through: Some("`members` of the group".to_owned()),
                 });
-                values.push(EffectiveValue { key: "hostgroups".to_owned(), value, origin });
+                values.push(EffectiveValue { key: "hostgroups".to_owned(), value, hidden: 0, origin });
             }
         }
     }
@@ -200,12 +204,12 @@ impl Teller<'_, '_> {
         let key = "check".to_owned();
         if check.is_off {
             let origin = Some(self.origin(check.at, check.via));
-            return EffectiveValue { key, value: "off".to_owned(), origin };
+            return EffectiveValue { key, value: "off".to_owned(), hidden: 0, origin };
         }
         match self.check(&check.check, subject) {
-            None => EffectiveValue { key, value: "{ping: {}}".to_owned(), origin: None },
-            Some(EffectiveValue { key: kind, value, origin }) => {
-                EffectiveValue { key, value: format!("{{{kind}: {value}}}"), origin }
+            None => EffectiveValue { key, value: "{ping: {}}".to_owned(), hidden: 0, origin: None },
+            Some(EffectiveValue { key: kind, value, hidden, origin }) => {
+                EffectiveValue { key, value: format!("{{{kind}: {value}}}"), hidden, origin }
             }
         }
     }
@@ -223,14 +227,18 @@ impl Teller<'_, '_> {
                 };
             }
         }
-        for (option, value) in &mut options {
+        let mut options = insert(Json::Object(options), subject);
+        let plain = flow(&options);
+        for (option, value) in options.as_object_mut().into_iter().flatten() {
             let declared = kind.and_then(|kind| kind.options().find(|declared| declared.name == *option));
             if let Some(declared) = declared {
                 conceal(declared.shape, value);
             }
         }
-        let value = flow(&insert(Json::Object(options), subject));
-        Some(EffectiveValue { key: last.kind.to_owned(), value, origin: Some(self.origin(last.at, *via)) })
+        veil::hide(last.kind, &mut options);
+        let (value, hidden) = veiled(&plain, flow(&options));
+        let origin = Some(self.origin(last.at, *via));
+        Some(EffectiveValue { key: last.kind.to_owned(), value, hidden, origin })
     }
 
     fn origin(&self, at: Place, via: Via<'_>) -> Origin {
@@ -245,6 +253,7 @@ impl Teller<'_, '_> {
             values.push(EffectiveValue {
                 key: quoted(day.text),
                 value: flow(&json::of_node(ranges)),
+                hidden: 0,
                 origin,
             });
         }
@@ -260,17 +269,31 @@ impl Teller<'_, '_> {
         for declared in fields.table {
             let said = all.remove(declared.name).or_else(|| all.remove(&format!("{}+", declared.name)));
             let value = match said {
-                Some(_) if matches!(declared.holds, Type::Secret) => Some("\"***\"".to_owned()),
-                Some(said) => Some(flow(&said)),
-                None => default(declared),
+                Some(mut said) => {
+                    let plain = flow(&said);
+                    match declared.holds {
+                        Type::Secret => said = Json::from("***"),
+                        _ if declared.name == "custom_variables" => {}
+                        _ => veil::hide(declared.name, &mut said),
+                    }
+                    Some(veiled(&plain, flow(&said)))
+                }
+                None => default(declared).map(|text| (text, 0)),
             };
             let at =
                 fields.entry(declared.name).or_else(|| fields.added(declared.name)).map(|entry| entry.at);
             let origin = at.map(|at| Origin { at: self.sources.show(at), through: None });
-            values.extend(value.map(|value| EffectiveValue { key: declared.name.to_owned(), value, origin }));
+            let key = declared.name.to_owned();
+            values.extend(value.map(|(value, hidden)| EffectiveValue { key, value, hidden, origin }));
         }
         values
     }
+}
+
+/// The text to show, and what tells it apart where something in it is hidden.
+fn veiled(plain: &str, shown: String) -> (String, u64) {
+    let hidden = if plain == shown { 0 } else { FixedState::with_seed(6).hash_one(plain) };
+    (shown, hidden)
 }
 
 fn default(declared: &Key) -> Option<String> {

@@ -1,8 +1,8 @@
-//! Effective values, key by key, with where each was said: for `vigia show`, for comparing two configurations, and
-//! for keeping an object as it was.
+//! Objects in the language of the files, with all that they inherit: for keeping an object as it was. What people are
+//! shown is `explain`'s.
 
 use serde_json::{Map, Value as Json, json};
-use vigia_checks::options::{Node, Shape, Value};
+use vigia_checks::options::{Node, Value};
 use vigia_core::model::host::Host;
 
 use super::check::Checks;
@@ -127,7 +127,7 @@ fn keys(view: View<'_, '_, '_>, scope: Scope, groups: &[&str]) -> Vec<Effective>
     values
 }
 
-/// Options as JSON; literal secrets as they are: who shows them hides them.
+/// Options as JSON, literal secrets as they are: it is kept in a folder that only the daemon can read.
 fn json_of(options: &Value) -> Json {
     match &options.node {
         Node::Null => Json::Null,
@@ -135,34 +135,6 @@ fn json_of(options: &Value) -> Json {
         Node::List(items) => Json::Array(items.iter().map(json_of).collect()),
         Node::Map(entries) => {
             Json::Object(entries.iter().map(|entry| (entry.key.clone(), json_of(&entry.value))).collect())
-        }
-    }
-}
-
-/// Literal secrets of a kind's options become stars.
-pub fn hide_secrets(object: &mut Object) {
-    for value in &mut object.values {
-        let kind = if value.key == "check" {
-            value.value.as_object().and_then(|map| map.keys().next()).cloned()
-        } else {
-            Some(value.key.clone())
-        };
-        let Some(kind) = kind.and_then(|kind| vigia_checks::kind(&kind)) else { continue };
-        let secrets =
-            kind.options().filter(|option| matches!(option.shape, Shape::Secret)).map(|option| option.name);
-        let secrets: Vec<&str> = secrets.collect();
-        hide(&mut value.value, &secrets);
-    }
-}
-
-fn hide(value: &mut Json, secrets: &[&str]) {
-    if let Json::Object(map) = value {
-        for (key, inner) in map {
-            if secrets.contains(&&**key) && inner.is_string() {
-                *inner = json!("***");
-            } else {
-                hide(inner, secrets);
-            }
         }
     }
 }

@@ -144,6 +144,11 @@ impl TestDaemon {
         self.log.line(word).await
     }
 
+    /// All that was logged so far.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().expect("no panic").join("\n")
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("it runs");
     }
