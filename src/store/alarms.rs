@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::id::{AlarmId, ObjectKey, ProblemId, TicketId};
+use vigia_core::model::state::AnyState;
 
 use super::query::{Conditions, Page, Slice};
 use super::rows::{self, maybe_time, micros, signed, time, unsigned};
@@ -26,6 +27,8 @@ pub struct AlarmFilter {
     /// In names, output, owner or labels.
     pub text: Option<String>,
     pub owner: Option<String>,
+    /// In this state: of services for a service's state, of hosts for a host's.
+    pub state: Option<AnyState>,
     pub sort: AlarmSort,
     pub slice: Slice,
 }
@@ -43,6 +46,18 @@ pub enum AlarmSort {
 }
 
 impl AlarmSort {
+    /// By the name of its field in the API.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word.trim_start_matches('-') {
+            "last" => Some(Self::Last),
+            "first" => Some(Self::First),
+            "severity" | "state" => Some(Self::Severity),
+            "host_name" | "host" => Some(Self::Host),
+            "count" => Some(Self::Count),
+            _ => None,
+        }
+    }
+
     fn sql(self) -> &'static str {
         match self {
             Self::Last => "last DESC, alarm.id DESC",
@@ -138,6 +153,10 @@ pub fn list(connection: &Connection, filter: &AlarmFilter) -> rusqlite::Result<P
     }
     if let Some(owner) = &filter.owner {
         conditions.with("owner = ?", owner.clone());
+    }
+    if let Some(state) = filter.state {
+        conditions.with("alarm.state = ?", i64::from(state.number()));
+        conditions.with("(object.service = '') = ?", matches!(state, AnyState::Host(_)));
     }
     if let Some(text) = &filter.text {
         conditions.contains(&["object.host", "object.service", "output", "owner", "labels"], text);

@@ -102,6 +102,18 @@ pub enum TicketSort {
 }
 
 impl TicketSort {
+    /// By the name of its field in the API.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word.trim_start_matches('-') {
+            "opened" | "created" => Some(Self::Created),
+            "updated" => Some(Self::Updated),
+            "priority" => Some(Self::Priority),
+            "title" => Some(Self::Title),
+            "life_time" => Some(Self::LifeTime),
+            _ => None,
+        }
+    }
+
     fn sql(self) -> &'static str {
         match self {
             Self::Created => "opened DESC, ticket.id DESC",

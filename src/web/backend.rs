@@ -343,6 +343,10 @@ pub struct RecordQuery {
     pub service: Option<String>,
     pub class: Option<String>,
     pub text: Option<String>,
+    /// Of alarms: a state in words.
+    pub state: Option<String>,
+    /// A field's name.
+    pub sort: Option<String>,
     pub limit: usize,
     pub offset: usize,
 }

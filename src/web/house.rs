@@ -10,6 +10,7 @@ use vigia_core::model::alarm::Alarm;
 use vigia_core::model::event::{What, opened_ticket};
 use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
 use vigia_core::model::operation::Order;
+use vigia_core::model::state::AnyState;
 use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
@@ -21,7 +22,7 @@ use super::backend::{
 use crate::config::problem::{Reported, Severity};
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, Token, Who};
 use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
-use crate::store::alarms::AlarmFilter;
+use crate::store::alarms::{AlarmFilter, AlarmSort};
 use crate::store::log::{LogFilter, LogLine};
 use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
 use crate::store::{Slice, Store, StoreError, alarms, log, tickets};
@@ -257,6 +258,8 @@ impl Backend for House {
                 host: wanted.host,
                 service: wanted.service,
                 text: wanted.text,
+                state: wanted.state.as_deref().and_then(AnyState::from_word),
+                sort: wanted.sort.as_deref().and_then(AlarmSort::from_word).unwrap_or_default(),
                 slice: Slice { limit: wanted.limit, offset: wanted.offset },
                 ..AlarmFilter::default()
             };
@@ -288,7 +291,7 @@ impl Backend for House {
                 host: wanted.host,
                 service: wanted.service,
                 text: wanted.text,
-                sort: TicketSort::Updated,
+                sort: wanted.sort.as_deref().and_then(TicketSort::from_word).unwrap_or(TicketSort::Updated),
                 slice: Slice { limit: wanted.limit, offset: wanted.offset },
                 ..TicketFilter::default()
             };

@@ -159,6 +159,11 @@ async fn a_stopped_sshd_goes_soft_then_hard_raises_one_alarm_and_one_ticket_and_
     browser.wait_until(&what, &script).await;
     let alarms = daemon.wait_for_total("/api/v1/alarms?host=seed&service=SSH&status=open", 1).await;
     assert_eq!(alarms["items"][0]["description"], "SSH", "{alarms}");
+    assert_eq!(
+        daemon.get("/api/v1/alarms?service=SSH&host=seed&state=CRITICAL&sort=severity").await["total"],
+        1
+    );
+    assert_eq!(daemon.get("/api/v1/alarms?service=SSH&host=seed&state=down").await["total"], 0);
     let tickets = daemon.wait_for_total("/api/v1/tickets?status=open", 1).await;
     let reference = tickets["items"][0]["reference"].as_str().expect("a reference").to_owned();
     assert_eq!(reference, "AVA01");

@@ -145,6 +145,12 @@ pub enum AnyState {
 }
 
 impl AnyState {
+    /// A state by its word, in any case; no word is a host's and a service's.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let host = HostState::from_word(word).map(Self::Host);
+        host.or_else(|| State::from_word(word).map(Self::Service))
+    }
+
     pub fn is_problem(self) -> bool {
         match self {
             Self::Host(state) => state.is_problem(),

@@ -58,6 +58,8 @@ pub(crate) fn wanted(pairs: &Pairs) -> (RecordQuery, &'static str, usize) {
         service: text("service"),
         class: text("class"),
         text: text("q"),
+        state: text("state"),
+        sort: text("sort"),
         limit: PAGE,
         offset: (page - 1).saturating_mul(PAGE),
     };
