@@ -115,6 +115,8 @@ impl LastGood {
         for (author, map) in &trees {
             written.add(map, *author, &mut quiet);
         }
+        // What was good under another limit is good still.
+        let context = &Context { most_objects: None, ..context.clone() };
         let wanted: HashSet<&str> = mistaken.iter().map(|one| host_of(&one.name)).collect();
         let (resolved, objects) =
             resolve::explain(&written, context, &mut quiet, &|host| wanted.contains(host));

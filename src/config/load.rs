@@ -230,6 +230,7 @@ fn context(settings: Option<&Settings>, decoder: &mut Decoder) -> Context {
         plugin_path: settings.plugin_path.clone(),
         user_macros,
         in_charge: settings.tickets.in_charge.as_deref().map(Into::into),
+        most_objects: Some(settings.limits.objects),
     }
 }
 
@@ -261,5 +262,7 @@ fn shown(
     quarantine.into_iter().map(show).collect()
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod objects;
 mod policy;
 pub mod seen;
 mod subject;
+mod unused;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use self::host::{HostDraft, Maker};
 use self::names::{Known, Names};
 use self::objects::{People, circles};
 use self::policy::World;
+use self::unused::Unused;
 use super::decode::Decoder;
 use super::files::Author;
 use super::merge::{Merged, Via};
@@ -46,6 +48,8 @@ pub struct Context {
     pub user_macros: Vec<(String, String)>,
     /// In charge of tickets where no rule names one.
     pub in_charge: Option<Name>,
+    /// Hosts and services beyond this are not loaded.
+    pub most_objects: Option<usize>,
 }
 
 /// An object that is not what the files say.
@@ -71,6 +75,8 @@ pub struct Resolved {
 }
 
 const OWN_MISTAKE: &str = "what is written of it has a mistake";
+const MISTAKE_ABOVE: &str = "`defaults` or a host group that speaks of it has a mistake";
+const TOO_MANY: &str = "there are more objects than `limits: {objects: …}` allows";
 
 /// Everything that is resolved so far.
 struct Work<'w, 't, 'd> {
@@ -347,17 +353,25 @@ impl<'w, 't> Work<'w, 't, '_> {
         let mut chains = Chains::new(written, networks, self.decoder);
         let by_hand = self.identities();
         let mut drafts = Vec::with_capacity(written.hosts.len());
+        let mut unused = Unused::of(written);
+        let (mut count, mut beyond) = (0, Vec::new());
         for host in &written.hosts {
             let Some(body) = body_of(written, host) else { continue };
             if host.author == Author::Discovery && by_hand.has(host, body) {
                 continue;
             }
+            if maker.checks.most_objects().is_some_and(|most| count >= most) {
+                beyond.push(host);
+                continue;
+            }
             self.decoder.reading_no_object();
             let settled = chains.settle(host, body, self.decoder);
+            unused.strike(&settled);
             let mut merged = chains.base(&settled, self.decoder);
             self.decoder.reading(&*host.name);
             merged.apply(body, Via::Host, self.decoder);
             merged.has_error = merged.has_error || settled.has_error || body.has_error;
+            merged.is_doubtful = merged.is_doubtful || settled.is_doubtful;
             let draft = maker.host(host, host.at, &merged, &settled.groups, self.decoder);
             see(seen::Seen {
                 written: host,
@@ -366,12 +380,38 @@ impl<'w, 't> Work<'w, 't, '_> {
                 host: &draft.host,
                 checks: &maker.checks,
             });
+            count += 1 + draft.services.len();
             drafts.push(draft);
         }
         self.decoder.reading_no_object();
         chains.warn_of_idle_selectors(self.decoder);
+        unused.check(&mut maker, self.decoder);
         self.check_references(&mut drafts);
-        self.replace_mistaken(drafts, &mut maker)
+        let mut drafts = self.replace_mistaken(drafts, &mut maker);
+        drafts.extend(self.replace_beyond(&beyond, &mut maker));
+        drafts
+    }
+
+    /// Hosts beyond the limit are not looked at: they go on as they were, or are not loaded.
+    fn replace_beyond(
+        &mut self,
+        beyond: &[&'w WrittenHost],
+        maker: &mut Maker<'_, '_, 't>,
+    ) -> Vec<HostDraft<'t>> {
+        let (Some(first), Some(most)) = (beyond.first(), maker.checks.most_objects()) else {
+            return Vec::new();
+        };
+        let message =
+            format!("there are more than {most} objects: `{}` and what follows are too many", first.name);
+        let hint = "raise `limits: {objects: …}` of the main file if so many are meant";
+        self.decoder.push(Problem::error(first.at, message).hint(hint));
+        let mut all = Vec::new();
+        for host in beyond {
+            let old = kept_host(self.kept.objects, &host.name, maker);
+            self.put_away("host", &host.name, host.at, old.is_some(), TOO_MANY);
+            all.extend(old);
+        }
+        all
     }
 
     /// Names and addresses that a person has written.
@@ -403,14 +443,15 @@ impl<'w, 't> Work<'w, 't, '_> {
             if draft.has_error || draft.is_doubtful {
                 let old = kept_host(self.kept.objects, &name, maker);
                 let is_needed = draft.has_error;
+                let why = if is_needed { OWN_MISTAKE } else { MISTAKE_ABOVE };
                 match old {
                     Some(old) => {
-                        self.put_away("host", &name, draft.at, true, OWN_MISTAKE);
+                        self.put_away("host", &name, draft.at, true, why);
                         all.push(old);
                         continue;
                     }
                     None if is_needed => {
-                        self.put_away("host", &name, draft.at, false, OWN_MISTAKE);
+                        self.put_away("host", &name, draft.at, false, why);
                         continue;
                     }
                     None => {
@@ -419,7 +460,7 @@ impl<'w, 't> Work<'w, 't, '_> {
                             name: name.to_string(),
                             at: draft.at,
                             is_last_good: false,
-                            why: OWN_MISTAKE.to_owned(),
+                            why: why.to_owned(),
                         });
                         all.push(draft);
                     }

@@ -463,3 +463,181 @@ fn show_says_where_every_value_was_said() {
         check_interval: 2m              # vigia.yaml:2:23, template t
     "#);
 }
+
+/// Kind, name and fate of what is not as the files say.
+fn quarantine(loaded: &Loaded) -> Vec<String> {
+    let fate = |one: &Quarantined| if one.is_last_good { "as it was" } else { "gone" };
+    loaded.quarantine.iter().map(|one| format!("{} {} {}", one.kind, one.name, fate(one))).collect()
+}
+
+#[test]
+fn people_and_rules_go_on_as_they_were() {
+    let good = r#"
+contacts: {ana: {email: ana@example.test, options: [down]}}
+timeperiods: {office: {mon-fri: 08:00-18:00}}
+rules: {dba: {when: {states: [critical], lasting: 3m, period: office}, label: database, priority: 2}}
+"#;
+    let folder = one(good);
+    let first = folder.load();
+    assert_eq!(problem::text(&first.problems), "");
+    first.remember(&folder.0.path().join("state")).unwrap();
+    let bad =
+        good.replace("[down]", "[dwn]").replace("lasting: 3m", "lasting: 3").replace("08:00-18:00", "8-18");
+    folder.write("vigia.yaml", &bad);
+    let second = folder.load();
+    let expected = ["timeperiod office as it was", "contact ana as it was", "rule dba as it was"];
+    assert_eq!(quarantine(&second), expected);
+    let shown = |loaded: &Loaded| {
+        let inventory = &loaded.inventory;
+        format!("{:?} {:?} {:?}", inventory.contacts, inventory.periods, inventory.rules)
+    };
+    assert_eq!(shown(&second), shown(&first));
+    let new = one(&bad).load();
+    assert_eq!(quarantine(&new), ["timeperiod office gone", "contact ana gone", "rule dba gone"]);
+}
+
+#[test]
+fn a_mistaken_group_is_left_out_or_stays_with_the_hosts_that_were_good() {
+    let good = "
+hostgroups: {web: {members: [a], check_interval: 2m, services: {ssh: {}}}}
+hosts: {a: 192.0.2.1, b: 192.0.2.2}
+";
+    let bad = good.replace("2m", "2");
+    let new = one(&bad).load();
+    assert_eq!(quarantine(&new), ["hostgroup web gone"]);
+    assert_eq!((new.inventory.hosts.len(), new.inventory.services.len()), (2, 0));
+    assert!(new.inventory.hostgroups.is_empty() && new.inventory.hosts[0].hostgroups.is_empty());
+
+    let folder = one(good);
+    folder.load().remember(&folder.0.path().join("state")).unwrap();
+    folder.write("vigia.yaml", &bad);
+    let second = folder.load();
+    assert_eq!(quarantine(&second), ["host a as it was", "hostgroup web as it was"]);
+    assert_eq!(second.quarantine[0].message, "`defaults` or a host group that speaks of it has a mistake");
+    assert_eq!(second.inventory.hostgroups[0].members.len(), 1);
+    assert_eq!(second.inventory.services.len(), 1);
+}
+
+#[test]
+fn a_service_group_that_nobody_wrote_is_a_mistake_of_the_service() {
+    let folder = one("
+servicegroups: {databases: {}}
+hosts: {a: {address: 192.0.2.1, services: {ssh: {servicegroups: [datbases]}, tcp: {tcp: 1}}}}
+");
+    assert_snapshot!(folder.problems(), @r#"
+    vigia.yaml:3:66: there is no servicegroup `datbases`
+        3 | hosts: {a: {address: 192.0.2.1, services: {ssh: {servicegroups: [datbases]}, tcp: {tcp: 1}}}}
+          |                                                                  ^^^^^^^^ of a/ssh
+       hint: did you mean `databases`?
+    "#);
+    assert_eq!(quarantine(&folder.load()), ["service a/ssh gone"]);
+}
+
+#[test]
+fn what_nobody_uses_yet_is_looked_at_as_far_as_it_can_be() {
+    let folder = one("
+templates:
+  whole: {contacts: [nobody], services: {web: {http: {pth: /}}, port: {tcp: x}}}
+  half: {services: {later: {tcp: {expect: hello}}, tagged: {tcp: '${tags.port}'}, line: {command: no_such}}}
+hostgroups:
+  empty: {services: {web: {http: {expct: [200]}}}}
+");
+    assert_snapshot!(folder.problems(), @r#"
+    vigia.yaml:3:22: there is no contact or contact group `nobody`
+        3 |   whole: {contacts: [nobody], services: {web: {http: {pth: /}}, port: {tcp: x}}}
+          |                      ^^^^^^ of template whole
+    vigia.yaml:3:55: unknown option `pth`
+        3 |   whole: {contacts: [nobody], services: {web: {http: {pth: /}}, port: {tcp: x}}}
+          |                                                       ^^^ of template whole/web, through template whole
+       hint: did you mean `path`?
+    vigia.yaml:3:77: `port` is a whole number from 1 to 65535, not `x`
+        3 |   whole: {contacts: [nobody], services: {web: {http: {pth: /}}, port: {tcp: x}}}
+          |                                                                             ^ of template whole/port, through template whole
+    vigia.yaml:4:99: there is no command `no_such`
+        4 | …ct: hello}}, tagged: {tcp: '${tags.port}'}, line: {command: no_such}}}
+          |                                                              ^^^^^^^ of template half, through template half
+    vigia.yaml:6:35: unknown option `expct`
+        6 |   empty: {services: {web: {http: {expct: [200]}}}}
+          |                                   ^^^^^ of hostgroup empty/web, through hostgroup empty
+       hint: did you mean `expect`?
+    "#);
+}
+
+#[test]
+fn more_objects_than_the_limit_go_on_as_they_were_or_are_not_loaded() {
+    let text = "hosts: {'web[1-3]': {address: 192.0.2.1, services: [ssh]}}";
+    let folder = one(text);
+    folder.load().remember(&folder.0.path().join("state")).unwrap();
+    folder.write("vigia.yaml", &format!("limits: {{objects: 3}}\n{text}\n"));
+    assert_snapshot!(folder.problems(), @r#"
+    vigia.yaml:2:9: there are more than 3 objects: `web3` and what follows are too many
+        2 | hosts: {'web[1-3]': {address: 192.0.2.1, services: [ssh]}}
+          |         ^^^^^^^^^^
+       hint: raise `limits: {objects: …}` of the main file if so many are meant
+    "#);
+    assert_eq!(quarantine(&folder.load()), ["host web3 as it was"]);
+    assert_eq!(folder.load().inventory.hosts.len(), 3);
+    let new =
+        one("limits: {objects: 3}\nhosts: {'web[1-3]': {address: 192.0.2.1, services: [ssh]}}\n").load();
+    assert_eq!(new.inventory.hosts.len(), 2);
+}
+
+#[test]
+fn targets_of_discovery_and_people_in_charge_are_checked_where_they_stand() {
+    let folder = one("
+contacts: {ana: ana@example.test}
+networks: {office: {cidr: 192.0.2.0/24}}
+discovery:
+  lan: {targets: ['net:ofice, 192.0.2.68-64', '!192.0.2.1']}
+  none: {targets: ['!192.0.2.1']}
+rules:
+  changed: {when: {source: anomaly, anomaly: [service_changed, cert_changed, host_gone]}, ticket: {in_charge: anna}}
+");
+    assert_snapshot!(folder.problems(), @r#"
+    vigia.yaml:5:19: `net:ofice`: there is no network `ofice`
+        5 |   lan: {targets: ['net:ofice, 192.0.2.68-64', '!192.0.2.1']}
+          |                   ^^^^^^^^^ of discovery job lan
+       hint: did you mean `office`?
+    vigia.yaml:5:30: `192.0.2.68-64`: 68 comes after 64
+        5 |   lan: {targets: ['net:ofice, 192.0.2.68-64', '!192.0.2.1']}
+          |                              ^^^^^^^^^^^^^ of discovery job lan
+       hint: the lower number comes first
+    vigia.yaml:6:20: `targets` names nothing to scan
+        6 |   none: {targets: ['!192.0.2.1']}
+          |                    ^^^^^^^^^^^^ of discovery job none
+       hint: `!` leaves something out of what stands beside it
+    vigia.yaml:8:111: warning: `anna` is no contact and no contact group
+        8 | …ice_changed, cert_changed, host_gone]}, ticket: {in_charge: anna}}
+          |                                                              ^^^^ of rule changed
+       hint: did you mean `ana`?
+    "#);
+}
+
+#[test]
+fn a_change_of_a_service_group_is_a_change_of_its_members() {
+    let text = "
+hosts: {a: {address: 192.0.2.1, services: [ssh, {tcp: {tcp: 1}}]}}
+servicegroups: {g: {members: ['a/ssh']}}
+"
+    .replace("[ssh, {tcp: {tcp: 1}}]", "{ssh: {}, tcp: {tcp: 1}}");
+    let prints = |text: &str| {
+        one(text).load().inventory.services.iter().map(|one| one.fingerprint).collect::<Vec<_>>()
+    };
+    let (before, after) = (prints(&text), prints(&text.replace("a/ssh", "a/tcp")));
+    assert!(before[0] != after[0] && before[1] != after[1]);
+    assert_eq!(before, prints(&text));
+}
+
+#[test]
+fn texts_that_look_like_two_are_another_check_than_two() {
+    let folder = one("
+hosts:
+  a:
+    address: 192.0.2.1
+    services:
+      one: {plugin: [/bin/echo, 'a\",\"b']}
+      two: {plugin: [/bin/echo, a, b]}
+");
+    let inventory = folder.load().inventory;
+    assert_ne!(format!("{:?}", inventory.services[0].check), format!("{:?}", inventory.services[1].check));
+}

@@ -29,6 +29,8 @@ pub(super) struct Settled<'t> {
     /// In byte order.
     pub groups: Vec<&'t str>,
     pub has_error: bool,
+    /// It is in a group that has a mistake, and does without.
+    pub is_doubtful: bool,
 }
 
 #[derive(Debug)]
@@ -150,8 +152,10 @@ impl<'w, 't> Chains<'w, 't> {
         has_error = has_error || templates.iter().any(|name| self.bad_templates.contains(name));
         let mut slots = (*self.template_slots(&templates)).clone();
         slots.apply(body.fields.entries.iter(), Via::Host, &mut Decoder::default());
-        let groups = self.groups_of(host, &slots, &mut has_error, decoder);
-        Settled { templates, groups, has_error }
+        let mut groups = self.groups_of(host, &slots, &mut has_error, decoder);
+        let count = groups.len();
+        groups.retain(|name| self.groups.get(name).is_some_and(|group| !group.has_error));
+        Settled { templates, is_doubtful: groups.len() < count, groups, has_error }
     }
 
     /// A template beats those it uses; of several the first named wins. The strongest first.
@@ -209,7 +213,13 @@ impl<'w, 't> Chains<'w, 't> {
         let found = slots.get(key::HOSTGROUPS, decoder);
         for item in found.iter().flat_map(|found| found.value.as_list().unwrap_or_default()) {
             match self.groups.get_key_value(item.text) {
-                Some((name, _)) => named.push(*name),
+                Some((name, group)) => {
+                    if group.has_error {
+                        let message = format!("hostgroup `{name}` is in quarantine, so it is left out");
+                        decoder.push(Problem::warning(item.at, message).of(&*host.name));
+                    }
+                    named.push(*name);
+                }
                 None => {
                     let problem = missing(*item, "hostgroup", self.groups.keys().copied()).of(&*host.name);
                     decoder.push(found.as_ref().map_or(problem.clone(), |found| found.via.mark(problem)));
@@ -313,7 +323,6 @@ impl<'w, 't> Chains<'w, 't> {
         for (priority, group) in groups {
             disagreement.look(group.name.text, priority, &group.body, decoder);
             base.apply(&group.body, Via::Group(group.name.text), decoder);
-            base.is_doubtful = base.is_doubtful || group.has_error;
         }
         base.has_error = base.has_error || decoder.errors() > before;
         for name in settled.templates.iter().rev() {

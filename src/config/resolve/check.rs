@@ -95,6 +95,35 @@ impl<'c, 't> Checks<'c, 't> {
         self.commands.insert(command.name.text, command);
     }
 
+    /// How many hosts and services a configuration may have.
+    pub(super) fn most_objects(&self) -> Option<usize> {
+        self.context.most_objects
+    }
+
+    /// Looks at a check that nothing uses yet. What is missing may still be said by who uses it, and what asks for
+    /// values of an object can only be known there.
+    pub(super) fn look_at<'w>(
+        &mut self,
+        check: WrittenCheck<'t>,
+        via: Via<'w>,
+        subject: &Subject<'_>,
+        decoder: &mut Decoder,
+    ) {
+        let Options::Node(TreeNode { at, value: Tree::Map(_) }) = check.options else {
+            if !check.asks_for_values() {
+                self.build(&[(check, via)], None, subject, decoder);
+            }
+            return;
+        };
+        if check.asks_for_values() || check.kind == "command" {
+            return;
+        }
+        let mut of_it = Decoder::default();
+        self.build(&[(check, via)], None, subject, &mut of_it);
+        let is_of_an_option = |problem: &Problem| problem.at != *at;
+        of_it.into_problems().into_iter().filter(is_of_an_option).for_each(|problem| decoder.push(problem));
+    }
+
     /// Commands that are written but not loaded.
     pub(super) fn quarantine(&mut self, names: HashSet<String>) {
         self.quarantined = names;

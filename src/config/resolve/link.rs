@@ -1,7 +1,9 @@
 //! Places of objects in the inventory: hosts and services in their order, and who names whom by place.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use vigia_core::model::dependency::{Dependency, FailureStates};
 use vigia_core::model::group::{HostGroup, ServiceGroup};
@@ -49,6 +51,15 @@ impl<'w, 't> Work<'w, 't, '_> {
                 bad_hosts.push(index);
             }
             for (place, service) in draft.services.iter().enumerate() {
+                for group in &service.servicegroups {
+                    let groups = self.written.of(Section::ServiceGroups);
+                    if !groups.iter().any(|known| known.name.text == group.text) {
+                        let label = format!("{}/{}", draft.host.name, service.service.name);
+                        let known = groups.iter().map(|known| known.name.text);
+                        self.decoder.push(missing(*group, "servicegroup", known).of(label));
+                        bad_services.push((index, place));
+                    }
+                }
                 if !service.depends_on.is_empty() {
                     let label = format!("{}/{}", draft.host.name, service.service.name);
                     if !self.know_all(&service.depends_on, &label, &draft.host.name, drafts, &hosts) {
@@ -259,14 +270,13 @@ impl<'w, 't> Work<'w, 't, '_> {
         }
         for group in &self.written.hostgroups {
             if group.has_error {
+                // Only hosts that go on as they were are in it still.
+                let is_last_good = members.contains_key(group.name.text);
                 let (word, name) = (Section::HostGroups.word(), group.name.text);
-                self.quarantine.push(super::Quarantined {
-                    kind: word,
-                    name: name.to_owned(),
-                    at: group.name.at,
-                    is_last_good: false,
-                    why: super::OWN_MISTAKE.to_owned(),
-                });
+                self.put_away(word, name, group.name.at, is_last_good, super::OWN_MISTAKE);
+                if !is_last_good {
+                    continue;
+                }
             }
             self.inventory.hostgroups.push(HostGroup {
                 name: group.name.text.into(),
@@ -282,15 +292,14 @@ impl<'w, 't> Work<'w, 't, '_> {
         let all =
             self.each(Section::ServiceGroups, |object, _| Some(object.fields.selected("members").cloned()));
         let mut members: HashMap<&str, Vec<ServiceId>> = HashMap::new();
+        let known: HashMap<&str, bool> =
+            all.iter().map(|(object, value)| (object.name.text, value.is_some())).collect();
         for (id, groups) in named {
             for group in groups {
-                match all.iter().find(|(object, _)| object.name.text == group.text) {
-                    Some((object, Some(_))) => members.entry(object.name.text).or_default().push(id),
-                    Some((_, None)) => self.decoder.push(lost(group, "service group")),
-                    None => {
-                        let known = all.iter().map(|(object, _)| object.name.text);
-                        self.decoder.push(missing(group, "servicegroup", known));
-                    }
+                match known.get_key_value(group.text) {
+                    Some((name, true)) => members.entry(*name).or_default().push(id),
+                    // A service that goes on as it was may name a group that is no more.
+                    Some((_, false)) | None => self.decoder.push(lost(group, "service group")),
                 }
             }
         }
@@ -316,8 +325,11 @@ impl<'w, 't> Work<'w, 't, '_> {
             });
         }
         self.inventory.servicegroups.sort_by(|one, two| one.name.cmp(&two.name));
-        for service in &mut self.inventory.services {
+        for service in self.inventory.services.iter_mut().filter(|one| !one.servicegroups.is_empty()) {
             service.servicegroups.sort();
+            // Who is in a group may change without a word about the service itself.
+            let print = (service.fingerprint, &service.servicegroups);
+            service.fingerprint = FixedState::with_seed(7).hash_one(print);
         }
     }
 
@@ -367,8 +379,9 @@ impl<'w, 't> Work<'w, 't, '_> {
             self.inventory.rules.push(usual_rule());
         }
         self.inventory.rules.sort_by(|one, two| one.name.cmp(&two.name));
+        let written = self.written;
         self.each(Section::Discovery, |object, decoder| {
-            objects::discovery(object, periods, decoder);
+            objects::discovery(object, written, periods, decoder);
             Some(())
         });
         self.check_rules();

@@ -3,6 +3,7 @@
 mod people;
 mod planned;
 mod rules;
+mod targets;
 
 use std::sync::Arc;
 
@@ -179,13 +180,19 @@ fn needs_shell(line: &str) -> Option<char> {
 }
 
 /// A discovery job is acted on later; what it says must be right today.
-pub(super) fn discovery(object: Written<'_, '_>, periods: &Names<'_, PeriodId>, decoder: &mut Decoder) {
+pub(super) fn discovery(
+    object: Written<'_, '_>,
+    all: &crate::config::written::Written<'_>,
+    periods: &Names<'_, PeriodId>,
+    decoder: &mut Decoder,
+) {
     let fields = &object.fields;
     if fields.entry("targets").is_none() && !object.has_error {
         let problem =
             Problem::error(object.name.at, format!("discovery job `{}` says no `targets`", object.name.text));
         decoder.push(problem.hint("addresses, ranges, or `net:NAME`"));
     }
+    targets::check(&fields.list("targets"), all, decoder);
     period_named(fields.item("window"), periods, decoder);
     if let Some(every) = fields.item("every")
         && vigia_checks::options::duration(every.text).is_err()

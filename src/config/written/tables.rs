@@ -273,15 +273,15 @@ const TRI: &[&str] = &["on", "off", "any"];
 pub const ANOMALIES: &[&str] = &[
     "mac",
     "ip_conflict",
-    "service",
+    "os",
     "service_new",
     "service_gone",
-    "version",
-    "os",
+    "service_changed",
+    "version_changed",
+    "cert_changed",
+    "hostname",
     "host_new",
-    "host_key",
-    "certificate",
-    "stale",
+    "host_gone",
 ];
 
 pub const WHEN: &[Key] = &[

@@ -66,9 +66,10 @@ pub(super) fn canonical(value: &Value, text: &mut String) {
     match &value.node {
         Node::Null => text.push('~'),
         Node::Text(one) => {
-            text.push('"');
+            // The length, so that no text can look like the end of one and the begin of another.
+            text.push_str(&one.len().to_string());
+            text.push(':');
             text.push_str(one);
-            text.push('"');
         }
         Node::List(items) => {
             text.push('[');

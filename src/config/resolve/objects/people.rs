@@ -243,6 +243,15 @@ impl People<'_> {
         )
     }
 
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.contacts.get(name).is_some() || self.groups.get(name).is_some()
+    }
+
+    /// The name that was probably meant.
+    pub(super) fn near(&self, name: &str) -> Option<String> {
+        did_you_mean(name, self.contacts.names().chain(self.groups.names()))
+    }
+
     /// Contact groups alone.
     pub(in super::super) fn group(&self, item: Item<'_>, decoder: &mut Decoder) -> Option<Name> {
         match self.groups.find(item, "contactgroup", decoder)? {

@@ -42,7 +42,7 @@ pub(in super::super) fn rule(
     let fields = &object.fields;
     let nothing = Fields::empty(crate::config::written::tables::WHEN, fields.at);
     let when = when(fields.fields("when").unwrap_or(&nothing), periods, decoder);
-    let ticket = fields.fields("ticket").map(ticket);
+    let ticket = fields.fields("ticket").map(|fields| ticket(fields, people, decoder));
     let (contacts, groups) = audience(&fields.list("notify"), people, decoder);
     let webhook = fields.fields("webhook").and_then(|fields| webhook(fields, decoder));
     let run = fields.words("run");
@@ -112,7 +112,17 @@ fn when(fields: &Fields<'_>, periods: &Names<'_, PeriodId>, decoder: &mut Decode
     })
 }
 
-fn ticket(fields: &Fields<'_>) -> TicketAction {
+fn ticket(fields: &Fields<'_>, people: &People<'_>, decoder: &mut Decoder) -> TicketAction {
+    if let Some(who) = fields.item("in_charge")
+        && !people.has(who.text)
+    {
+        let message = format!("`{}` is no contact and no contact group", who.text);
+        decoder.push(
+            Problem::warning(who.at, message)
+                .hint("users are in no file: if it is one, `vigia user list` shows it")
+                .maybe_hint(people.near(who.text)),
+        );
+    }
     let list = |name| fields.list(name).iter().map(|item| item.text.into()).collect();
     TicketAction {
         r#type: fields.text("type").unwrap_or("Availability").into(),
