@@ -16,8 +16,8 @@ use super::parts::Parts;
 use crate::config::settings::{self, Settings};
 use crate::os::files::{self, FileError};
 use crate::telemetry::Chain;
-use crate::web::auth::{Anonymous, Rules};
-use crate::web::backend::Backend;
+use crate::web::auth::{Anonymous, Proxy, Public, Rules};
+use crate::web::backend::{Backend, Role};
 use crate::web::{Web, serve};
 
 /// The group may connect, and whoever may connect is an admin.
@@ -95,7 +95,18 @@ fn rules(settings: &Settings) -> Rules {
         settings::Anonymous::Nobody => Anonymous::None,
         settings::Anonymous::Everybody => Anonymous::All,
     };
-    Rules { anonymous, url: settings.web.url.clone(), names: Vec::new(), tls: false }
+    let proxy = settings.web.proxy.as_ref().map(|proxy| Proxy {
+        from: proxy.from.clone(),
+        header: proxy.header.clone(),
+        role: Role::parse(proxy.role).unwrap_or(Role::Viewer),
+    });
+    let public = match &settings.web.public_status {
+        settings::PublicStatus::Off => Public::Off,
+        settings::PublicStatus::On => Public::All,
+        settings::PublicStatus::Only(selection) => Public::Only(selection.clone()),
+    };
+    let (url, metrics) = (settings.web.url.clone(), settings.metrics.path.clone());
+    Rules { anonymous, url, names: Vec::new(), tls: false, proxy, public, metrics }
 }
 
 fn user_name(uid: u32) -> Option<String> {

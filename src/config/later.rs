@@ -33,10 +33,7 @@ const LATER: &[(&[&str], &str)] = &[
     (&["nagios"], "`nagios`: none of its files and sockets is served yet"),
     (&["tickets.trackers"], "`tickets.trackers` are not told of tickets yet"),
     (&["web.tls"], "`web.tls` is not used yet: the page is served without TLS"),
-    (&["web.auth.proxy"], "`web.auth.proxy` is not used yet"),
     (&["web.auth.oidc"], "`web.auth.oidc` is not used yet"),
-    (&["web.public_status"], "`web.public_status` is not served yet"),
-    (&["metrics.path"], "`metrics.path` is not used yet: metrics are at `/metrics`"),
 ];
 
 /// One sentence for each of them that stands in these files.

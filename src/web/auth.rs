@@ -8,6 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
+use vigia_core::model::selector::Selection;
 
 use super::Web;
 use super::backend::Role;
@@ -45,6 +47,29 @@ pub struct Rules {
     pub names: Vec<String>,
     /// Our own listener speaks TLS.
     pub tls: bool,
+    /// `web.auth.proxy`: who has asked for the password already.
+    pub proxy: Option<Proxy>,
+    /// `web.public_status`: what everybody may see.
+    pub public: Public,
+    /// `metrics.path`; empty: where it usually is.
+    pub metrics: String,
+}
+
+/// A proxy that says in a header who asks. From anybody else that header is only text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    pub from: Vec<IpNet>,
+    pub header: String,
+    /// Of a user that vigia has no account for.
+    pub role: Role,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Public {
+    #[default]
+    Off,
+    All,
+    Only(Selection),
 }
 
 /// A session's cookie. The prefixed name is only accepted by browsers over HTTPS, so plain HTTP has another.
@@ -133,9 +158,39 @@ async fn identify(web: &Web, peer: Option<&Peer>, headers: &HeaderMap, is_secure
     {
         return Viewer { name: Some(account.name), role: account.role, token: Some(token) };
     }
+    if let Some(name) = named_by_proxy(&web.rules, peer, headers) {
+        return by_proxy(web, name).await;
+    }
     let role =
         if may_look_anonymously(web.rules.anonymous, peer, headers) { Role::Viewer } else { Role::Nobody };
     Viewer { name: None, role, token: None }
+}
+
+/// Whom a proxy that we believe names.
+fn named_by_proxy(rules: &Rules, peer: Option<&Peer>, headers: &HeaderMap) -> Option<String> {
+    let proxy = rules.proxy.as_ref()?;
+    let Some(Peer::Tcp(address)) = peer else { return None };
+    let address = address.ip().to_canonical();
+    // Two of them: somebody added one before the proxy did, and we cannot know which is which.
+    let mut names = headers.get_all(&proxy.header).iter();
+    let name = names.next().filter(|_| names.next().is_none())?.to_str().ok()?.trim();
+    let is_believed = proxy.from.iter().any(|net| net.contains(&address));
+    (is_believed && !name.is_empty()).then(|| name.to_owned())
+}
+
+/// A user of ours keeps the role; one that we do not know gets that of the proxy.
+async fn by_proxy(web: &Web, name: String) -> Viewer {
+    let unknown = web.rules.proxy.as_ref().map(|proxy| proxy.role).unwrap_or_default();
+    let role = match web.backend.users().await {
+        Ok(users) => match users.iter().find(|user| *user.name == *name) {
+            Some(user) if user.is_disabled => Role::Nobody,
+            Some(user) => user.role,
+            None => unknown,
+        },
+        // Whether the account is disabled is not known: rather nobody than somebody who may not.
+        Err(_) => Role::Nobody,
+    };
+    Viewer { name: (role > Role::Nobody).then(|| name.into()), role, token: None }
 }
 
 fn may_look_anonymously(rule: Anonymous, peer: Option<&Peer>, headers: &HeaderMap) -> bool {
@@ -309,6 +364,33 @@ mod tests {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), "192.0.2.9".parse().unwrap())]);
             assert!(!look(&local, &headers), "{name}");
         }
+    }
+
+    #[test]
+    fn the_name_in_a_header_counts_from_the_proxy_alone() {
+        let proxy = Proxy {
+            from: vec!["192.0.2.0/28".parse().unwrap()],
+            header: "X-Remote-User".into(),
+            role: Role::Viewer,
+        };
+        let rules = Rules { proxy: Some(proxy), ..Rules::default() };
+        let peer = |text: &str| Peer::Tcp(text.parse().unwrap());
+        let said = |names: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for name in names {
+                headers.append("x-remote-user", name.parse().unwrap());
+            }
+            headers
+        };
+        let named = |peer: &Peer, names: &[&str]| named_by_proxy(&rules, Some(peer), &said(names));
+        assert_eq!(named(&peer("192.0.2.9:5"), &["ana"]).as_deref(), Some("ana"));
+        assert_eq!(named(&peer("[::ffff:192.0.2.9]:5"), &["ana"]).as_deref(), Some("ana"));
+        assert_eq!(named(&peer("192.0.2.77:5"), &["ana"]), None, "not the proxy");
+        assert_eq!(named(&peer("127.0.0.1:5"), &["ana"]), None, "this machine is not the proxy either");
+        assert_eq!(named(&peer("192.0.2.9:5"), &["root", "ana"]), None, "one was smuggled in");
+        assert_eq!(named(&peer("192.0.2.9:5"), &[" "]), None);
+        let without = Rules::default();
+        assert_eq!(named_by_proxy(&without, Some(&peer("192.0.2.9:5")), &said(&["ana"])), None);
     }
 
     #[test]

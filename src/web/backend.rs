@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vigia_core::engine::world::World;
 use vigia_core::model::alarm::Alarm;
+use vigia_core::model::check::CheckResult;
 use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
 use vigia_core::model::operation::{Order, Refusal};
 use vigia_core::model::state::{AnyState, StateType};
@@ -64,11 +65,17 @@ pub trait Backend: Send + Sync + 'static {
     fn order(&self, order: Order) -> Answer<'_, Result<Done, Trouble>>;
 
     /// Reads the configuration again and waits for the outcome.
-    fn reload(&self, author: Arc<str>) -> Answer<'_, Result<ReloadReport, Trouble>>;
+    fn reload(&self, by: By) -> Answer<'_, Result<ReloadReport, Trouble>>;
 
     fn health(&self) -> Arc<Health>;
 
     fn process(&self) -> Process;
+
+    /// What of it everybody must know; asked for with every page.
+    fn alerts(&self) -> Alerts;
+
+    /// Hands in passive results, all in one go; for each why it was refused, or none.
+    fn submit(&self, results: Vec<CheckResult>) -> Answer<'_, Result<Vec<Option<String>>, Trouble>>;
 
     /// The daemon's own meters as Prometheus text.
     fn metrics(&self) -> String;
@@ -78,6 +85,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Newest first.
     fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>>;
+
+    /// How an object stood from then until now, without gaps, oldest first.
+    fn ribbon(&self, key: ObjectKey, from: Timestamp) -> Answer<'_, Result<Vec<Segment>, Trouble>>;
 
     /// Newest first, and how many there are without the limit.
     fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<Cut<Arc<Alarm>>, Trouble>>;
@@ -99,7 +109,16 @@ pub trait Backend: Send + Sync + 'static {
 
     fn users(&self) -> Answer<'_, Result<Vec<Account>, Trouble>>;
 
-    fn change_user(&self, change: UserChange, author: Arc<str>) -> Answer<'_, Result<(), Trouble>>;
+    fn change_user(&self, change: UserChange, by: By) -> Answer<'_, Result<(), Trouble>>;
+}
+
+/// Who does something that is not an order to the engine, for the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    pub name: Arc<str>,
+    pub role: Role,
+    /// An address, or `control socket`.
+    pub from: String,
 }
 
 /// What an order came to, beyond having worked.
@@ -248,6 +267,26 @@ pub struct Process {
     pub reload: ReloadGauge,
     /// Panics caught in checks since the start.
     pub panics: u64,
+}
+
+/// What an administrator must hear of the daemon itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alerts {
+    /// Why the store cannot write.
+    pub store: Option<String>,
+    /// Kinds of check that cannot keep up.
+    pub overloaded: Vec<String>,
+    /// How late the worst of them is.
+    pub behind: Duration,
+}
+
+/// A stretch of time in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// None: nothing is known of that time.
+    pub state: Option<AnyState>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use vigia_core::engine::world::{Records, Totals, World};
 use vigia_core::model::acknowledgement::Acknowledgement;
 use vigia_core::model::alarm::{Alarm, AlarmStatus};
-use vigia_core::model::check::{Check, CheckMethod, Output};
+use vigia_core::model::check::{Check, CheckMethod, CheckResult, Output};
 use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::contact::Audience;
 use vigia_core::model::downtime::{Downtime, DowntimeKind};
@@ -32,9 +32,9 @@ use vigia_core::model::ticket::{Reference, TicketClass, TicketHead, TicketStatus
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Answer, Backend, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note,
-    Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Spread,
-    StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, By, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow,
+    Note, Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role,
+    Segment, Spread, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
 };
 
 pub(crate) use self::backend::Fixture;

@@ -8,7 +8,7 @@ use vigia_core::engine::world::World;
 
 use super::Web;
 use super::assets;
-use super::backend::{Role, Urgency};
+use super::backend::{By, Role, Urgency};
 use super::error::Failure;
 use super::view::{Boxes, Eyes};
 use super::words;
@@ -109,7 +109,7 @@ pub(crate) struct Frame {
     pub(crate) may_act: bool,
     /// Path and query of this page, to come back to.
     pub(crate) path: String,
-    /// Address of the event stream for this page; empty: the page stands still.
+    /// Address of the event stream for this page; empty for who may not look.
     pub(crate) events: String,
     pub(crate) searched: String,
     pub(crate) now: i64,
@@ -162,8 +162,14 @@ impl Seen {
         self.viewer.name.clone().unwrap_or_else(|| "anonymous".into())
     }
 
+    pub(crate) fn by(&self) -> By {
+        By { name: self.author(), role: self.viewer.role, from: self.from.clone() }
+    }
+
+    /// A frame whose totals are kept up to date; what it surrounds stands still.
     pub(crate) fn frame(&self, title: impl Into<String>, section: &'static str) -> Frame {
         let may_look = self.may(Role::Viewer);
+        let events = if may_look { self.events("frame") } else { String::new() };
         Frame {
             title: title.into(),
             section,
@@ -177,7 +183,7 @@ impl Seen {
             may_look,
             may_act: self.may(Role::Operator),
             path: self.path.clone(),
-            events: String::new(),
+            events,
             searched: String::new(),
             now: self.eyes.now.as_second(),
             clock: words::full_stamp(self.eyes.now, &self.eyes.zone),
@@ -190,6 +196,10 @@ impl Seen {
         }
     }
 
+    fn events(&self, view: &str) -> String {
+        format!("/api/v1/events?view={view}&since={}", self.web.live.event_id(&self.world))
+    }
+
     /// A frame whose rows are kept up to date from the event stream.
     pub(crate) fn live_frame(
         &self,
@@ -198,8 +208,7 @@ impl Seen {
         view: &str,
         query: &str,
     ) -> Frame {
-        let since = self.web.live.event_id(&self.world);
-        let mut events = format!("/api/v1/events?view={view}&since={since}");
+        let mut events = self.events(view);
         if !query.is_empty() {
             events.push('&');
             events.push_str(query);
@@ -211,10 +220,10 @@ impl Seen {
 /// Only what the administrator must know.
 fn banners(seen: &Seen) -> Vec<Banner> {
     let health = seen.web.backend.health();
-    let process = seen.web.backend.process();
+    let alerts = seen.web.backend.alerts();
     let mut banners = Vec::new();
     let mut add = |tone, text, href, link| banners.push(Banner { tone, text, href, link });
-    if let Some(trouble) = process.store.trouble {
+    if let Some(trouble) = alerts.store {
         add(
             "critical",
             format!("The store cannot write: {trouble}. What happens now may be lost."),
@@ -248,8 +257,8 @@ fn banners(seen: &Seen) -> Vec<Banner> {
         };
         add("warning", text, "/config", "See what to fix");
     }
-    if !process.checks.overloaded.is_empty() {
-        let (kinds, late) = (process.checks.overloaded.join(", "), words::span(process.checks.behind));
+    if !alerts.overloaded.is_empty() {
+        let (kinds, late) = (alerts.overloaded.join(", "), words::span(alerts.behind));
         add("warning", format!("Checks start late, by {late}: {kinds}."), "/process", "Why");
     }
     for notice in health.notices.iter().filter(|notice| notice.urgency == Urgency::Banner) {

@@ -1,5 +1,9 @@
 //! The running daemon behind the seam: the handle of the runtime, the store's readers, the desk.
 
+mod gauges;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +11,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use vigia_core::engine::world::World;
 use vigia_core::model::alarm::Alarm;
+use vigia_core::model::check::CheckResult;
 use vigia_core::model::event::{What, opened_ticket};
 use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
 use vigia_core::model::operation::Order;
@@ -15,8 +20,8 @@ use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Answer, Backend, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note,
-    Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Spread,
+    Account, Alerts, Answer, Backend, By, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note,
+    Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Segment,
     StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
 };
 use crate::config::problem::{Reported, Severity};
@@ -44,6 +49,9 @@ pub struct Facts {
 /// Where the values of an object were written.
 pub type Origins = Arc<dyn Fn(&ObjectKey) -> Vec<Origin> + Send + Sync>;
 
+/// Changes of state that a ribbon of a month is drawn from; an object that changes more often is known for less.
+const RIBBON_CHANGES: usize = 5000;
+
 pub struct House {
     handle: Handle,
     store: Store,
@@ -52,6 +60,8 @@ pub struct House {
     origins: Origins,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
     health: Mutex<Option<Translated>>,
+    /// Bytes; 0 while not known.
+    size: Arc<AtomicU64>,
 }
 
 /// What was translated, and into what.
@@ -65,12 +75,18 @@ impl House {
         facts: watch::Receiver<Facts>,
         origins: Origins,
     ) -> Self {
-        Self { handle, store, desk, facts, origins, health: Mutex::new(None) }
+        let size = Arc::new(AtomicU64::new(size_of(store.path())));
+        Self { handle, store, desk, facts, origins, health: Mutex::new(None), size }
     }
 
-    /// The person of a door, for the desk's audit.
-    fn by(&self, author: &Arc<str>) -> Who {
-        Who { name: author.to_string(), role: desk::Role::Admin, contact: None, sight: None, peer: None }
+    /// The size of the database when somebody last wanted to know. Looking at a file may block, so whoever asks
+    /// gets the last answer and has the next one fetched elsewhere.
+    fn size(&self) -> Option<u64> {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (path, size) = (self.store.path().to_owned(), self.size.clone());
+            runtime.spawn_blocking(move || size.store(size_of(&path), Ordering::Relaxed));
+        }
+        Some(self.size.load(Ordering::Relaxed)).filter(|size| *size > 0)
     }
 }
 
@@ -137,10 +153,36 @@ impl Backend for House {
         })
     }
 
-    fn reload(&self, author: Arc<str>) -> Answer<'_, Result<ReloadReport, Trouble>> {
+    fn alerts(&self) -> Alerts {
+        let load = self.handle.load().borrow().clone();
+        Alerts {
+            store: self.store.health().borrow().failing.as_ref().map(|failing| failing.why.clone()),
+            overloaded: load.overloads.iter().map(|overload| overload.kind.to_owned()).collect(),
+            behind: load.overloads.iter().map(|overload| overload.behind).max().unwrap_or_default(),
+        }
+    }
+
+    fn submit(&self, results: Vec<CheckResult>) -> Answer<'_, Result<Vec<Option<String>>, Trouble>> {
         Box::pin(async move {
-            let report = self.handle.reload(&author).await?;
-            let act = self.by(&author).act(
+            let refusals = self.handle.submit(results).await?;
+            Ok(refusals.into_iter().map(|refusal| refusal.map(|why| why.to_string())).collect())
+        })
+    }
+
+    fn ribbon(&self, key: ObjectKey, from: Timestamp) -> Answer<'_, Result<Vec<Segment>, Trouble>> {
+        Box::pin(async move {
+            let now = self.handle.now();
+            let read = move |connection: &_| log::ribbon(connection, &key, from, now, RIBBON_CHANGES);
+            let segments = self.store.read(read).await?;
+            let segment = |one: log::Segment| Segment { from: one.from, to: one.to, state: one.state };
+            Ok(segments.into_iter().map(segment).collect())
+        })
+    }
+
+    fn reload(&self, by: By) -> Answer<'_, Result<ReloadReport, Trouble>> {
+        Box::pin(async move {
+            let report = self.handle.reload(&by.name).await?;
+            let act = who(by).act(
                 self.handle.now(),
                 "reload",
                 "",
@@ -188,12 +230,12 @@ impl Backend for House {
         let load = self.handle.load().borrow().clone();
         let config = self.handle.config().borrow().clone();
         let meters = self.handle.meters();
-        let checks = checks(&meters.registry.gather(), load.running, facts.limit, &load.overloads);
+        let checks = gauges::checks(&meters.registry.gather(), load.running, facts.limit, &load.overloads);
         let count = |outcome: &[&str]| {
             outcome.iter().map(|word| meters.reloads.with_label_values(&[*word]).get()).sum()
         };
-        let took =
-            meters.reload_duration.get_sample_sum() / seldom(meters.reload_duration.get_sample_count());
+        let took = meters.reload_duration.get_sample_sum()
+            / gauges::seldom(meters.reload_duration.get_sample_count());
         Process {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -209,7 +251,7 @@ impl Backend for House {
             ],
             store: StoreGauge {
                 path: self.store.path().display().to_string(),
-                bytes: std::path::Path::metadata(self.store.path()).map(|file| file.len()).ok(),
+                bytes: self.size(),
                 trouble: store.failing.map(|failing| failing.why),
                 last_commit: store.last_commit,
                 batches: store.commits,
@@ -371,9 +413,9 @@ impl Backend for House {
         })
     }
 
-    fn change_user(&self, change: UserChange, author: Arc<str>) -> Answer<'_, Result<(), Trouble>> {
+    fn change_user(&self, change: UserChange, by: By) -> Answer<'_, Result<(), Trouble>> {
         Box::pin(async move {
-            let by = self.by(&author);
+            let by = who(by);
             match change {
                 UserChange::Add { name, role, password, contact } => {
                     let role = desk::Role::from_word(role.word()).ok_or_else(|| {
@@ -403,6 +445,17 @@ impl Backend for House {
             Ok(())
         })
     }
+}
+
+/// The person of a door, for the desk's audit.
+fn who(by: By) -> Who {
+    let role = desk::Role::from_word(by.role.word()).unwrap_or(desk::Role::Viewer);
+    Who { name: by.name.to_string(), role, contact: None, sight: None, peer: Some(by.from) }
+}
+
+/// Bytes of a file; 0 where it cannot be looked at.
+fn size_of(path: &Path) -> u64 {
+    path.metadata().map_or(0, |file| file.len())
 }
 
 fn role(role: desk::Role) -> Role {
@@ -500,71 +553,4 @@ fn count(number: u64) -> usize {
 
 fn queue(name: &'static str, length: usize) -> QueueGauge {
     QueueGauge { name, length }
-}
-
-/// A divisor that is never zero.
-fn seldom(count: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    let count = count.max(1) as f64;
-    count
-}
-
-/// What the meters say of checks. The percentiles are those of all checks since the start, read from buckets.
-fn checks(
-    families: &[prometheus::proto::MetricFamily],
-    running: usize,
-    limit: usize,
-    overloads: &[crate::runtime::Overload],
-) -> ChecksGauge {
-    let family = |name: &str| families.iter().find(|family| family.name() == name);
-    let metrics = |name: &str| family(name).map_or(&[][..], |family| family.get_metric());
-    let label = |metric: &prometheus::proto::Metric, name: &str| {
-        metric.get_label().iter().find(|label| label.name() == name).map(|label| label.value().to_owned())
-    };
-    let mut kinds: Vec<(String, u64)> = Vec::new();
-    for metric in metrics("vigia_checks_total") {
-        let kind = label(metric, "kind").unwrap_or_default();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a counter of whole checks"
-        )]
-        let ended = metric.get_counter().get_value() as u64;
-        match kinds.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, total)) => *total += ended,
-            None => kinds.push((kind, ended)),
-        }
-    }
-    let behind = overloads.iter().map(|overload| overload.behind).max().unwrap_or_default();
-    ChecksGauge {
-        running,
-        limit,
-        total: kinds.iter().map(|(_, total)| total).sum(),
-        kinds,
-        latency: spread(metrics("vigia_check_lateness_seconds")),
-        run_time: spread(metrics("vigia_check_duration_seconds")),
-        overloaded: overloads.iter().map(|overload| overload.kind.to_owned()).collect(),
-        behind,
-    }
-}
-
-/// The upper bound of the bucket in which each percentile lies, over all kinds together.
-fn spread(metrics: &[prometheus::proto::Metric]) -> Spread {
-    let mut buckets: Vec<(f64, u64)> = Vec::new();
-    let mut total = 0;
-    for metric in metrics {
-        let histogram = metric.get_histogram();
-        total += histogram.get_sample_count();
-        for bucket in histogram.get_bucket() {
-            match buckets.iter_mut().find(|(bound, _)| *bound >= bucket.upper_bound()) {
-                Some((_, count)) => *count += bucket.cumulative_count(),
-                None => buckets.push((bucket.upper_bound(), bucket.cumulative_count())),
-            }
-        }
-    }
-    let at = |permille: u64| {
-        let wanted = (total * permille).div_ceil(1000);
-        buckets.iter().find(|(_, count)| *count >= wanted).or(buckets.last()).map_or(0.0, |(bound, _)| *bound)
-    };
-    if total == 0 { Spread::default() } else { Spread { p50: at(500), p95: at(950), p99: at(990) } }
 }

@@ -165,6 +165,8 @@ enum View {
     Overview,
     /// One host or service, with the services beside it.
     Object,
+    /// What surrounds a page that itself stands still: somebody may be typing in it.
+    Frame,
 }
 
 struct Viewer {
@@ -202,6 +204,7 @@ pub(crate) async fn events(
         Some("problems") => View::Problems,
         Some("overview") => View::Overview,
         Some("host" | "service") => View::Object,
+        Some("frame") => View::Frame,
         Some(other) => return Err(Failure::Wrong(format!("`{other}` is not a view"))),
     };
     let mut query = ListQuery::read(&pairs_for(view, &pairs))?;
@@ -290,7 +293,7 @@ impl Viewer {
     fn look(&mut self, world: &Arc<World>) {
         let problems = self.web.problems.of(world);
         self.shown = match self.view {
-            View::Api => HashSet::new(),
+            View::Api | View::Frame => HashSet::new(),
             View::Services => list::services(world, &problems, &self.query)
                 .items
                 .into_iter()
@@ -329,6 +332,9 @@ impl Viewer {
         shown.sort_unstable();
         self.rows(latest, shown);
         self.totals(latest);
+        if self.view == View::Frame {
+            return;
+        }
         let name = if self.view == View::Api { "refresh" } else { "moved" };
         self.push(latest, name, "1");
     }
@@ -336,7 +342,9 @@ impl Viewer {
     fn tell(&mut self, changes: &Changes) {
         if changes.is_reloaded {
             self.look(&changes.after);
-            self.push(changes, "refresh", "1");
+            if self.view != View::Frame {
+                self.push(changes, "refresh", "1");
+            }
             self.totals(changes);
             return;
         }
@@ -361,6 +369,7 @@ impl Viewer {
     fn moved(&self, changes: &Changes, shown: &[Checkable]) -> usize {
         let is_moved = |object: &Checkable| match self.view {
             View::Overview => changes.has_other_state(*object),
+            View::Frame => false,
             View::Object => {
                 self.subject.as_ref().is_some_and(|key| changes.after.inventory.find(key) == Some(*object))
             }

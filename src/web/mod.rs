@@ -13,6 +13,7 @@ pub mod house;
 mod list;
 mod live;
 mod metrics;
+mod old;
 mod orders;
 mod pages;
 mod query;

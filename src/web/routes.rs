@@ -19,12 +19,15 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::backend::Role;
 use super::error::Failure;
-use super::{Web, api, assets, auth, live, metrics, pages};
+use super::{Web, api, assets, auth, live, metrics, old, pages};
 
 /// A batch of a thousand passive results with long output fits.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// Until the head of an answer; an event stream then goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where metrics are unless `metrics.path` says otherwise.
+const METRICS: &str = "/metrics";
 
 pub(super) struct Route {
     pub(super) path: &'static str,
@@ -62,6 +65,7 @@ pub(super) const ROUTES: &[Route] = &[
     look("/tickets/{reference}", || get(pages::tickets::one)),
     look("/config", || get(pages::system::config)),
     look("/process", || get(pages::system::process)),
+    open("/status", || get(pages::public::page)),
     open("/login", || get(pages::login::form)),
     open("/login", || post(pages::login::submit)),
     open("/logout", || post(pages::login::logout)),
@@ -110,7 +114,7 @@ pub(super) const ROUTES: &[Route] = &[
     rule("/api/v1/users/{name}/role", || post(api::users::role)),
     open("/api/v1/login", || post(api::users::login)),
     // For machines
-    look("/metrics", || get(metrics::page)),
+    look(METRICS, || get(metrics::page)),
     open("/healthz", || get(api::process::healthz)),
     open("/readyz", || get(api::process::readyz)),
     open("/static/{hash}/{name}", || get(assets::serve)),
@@ -120,16 +124,34 @@ pub(super) fn router(web: &Web) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let checked = (route.call)().route_layer(from_fn_with_state(route.needs, auth::require));
-        router = router.route(route.path, checked);
+        router = router.route(if route.path == METRICS { metrics_path(web) } else { route.path }, checked);
     }
     let router = router
-        .fallback(|| async { Failure::Missing("There is no such page.".to_owned()) })
+        .fallback(old::fallback)
         .method_not_allowed_fallback(|| async {
             Failure::Wrong("This address does not take that method.".to_owned())
         })
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(from_fn_with_state(web.clone(), auth::admit));
     around(web, router)
+}
+
+/// `metrics.path`, where that is an address that nothing else has.
+fn metrics_path(web: &Web) -> &str {
+    let asked = web.rules.metrics.as_str();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+    let is_free = !ROUTES.iter().any(|route| route.path == asked && route.path != METRICS);
+    if asked.starts_with('/') && asked.chars().all(is_plain) && is_free {
+        return asked;
+    }
+    if !asked.is_empty() {
+        tracing::warn!(
+            event = "web.metrics_path",
+            path = asked,
+            "metrics.path cannot be used: metrics are at {METRICS}"
+        );
+    }
+    METRICS
 }
 
 pub(super) fn metrics_router(web: &Web) -> Router {

@@ -30,6 +30,7 @@ impl Eyes {
             seconds: at.as_second(),
             machine: words::machine_stamp(at),
             text: words::stamp(at, &self.zone),
+            brief: words::brief_stamp(at, &self.zone, self.now),
             full: words::full_stamp(at, &self.zone),
             span: words::span(self.now.since(at)),
             is_span: false,
@@ -49,6 +50,8 @@ pub(crate) struct Moment {
     pub(crate) seconds: i64,
     pub(crate) machine: String,
     pub(crate) text: String,
+    /// For the narrow column of a list.
+    pub(crate) brief: String,
     pub(crate) full: String,
     pub(crate) span: String,
     pub(crate) is_span: bool,

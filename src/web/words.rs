@@ -42,6 +42,14 @@ pub(crate) fn short_stamp(at: Timestamp, zone: &TimeZone, now: Timestamp) -> Str
     then.strftime(format).to_string()
 }
 
+/// `11:53:35` today, else `22 Jun 11:53`; for lists, where the rest stands in the title.
+pub(crate) fn brief_stamp(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
+    let then = at.to_jiff().to_zoned_datetime(zone.clone());
+    let today = now.to_jiff().to_zoned_datetime(zone.clone()).date();
+    let format = if then.date() == today { "%H:%M:%S" } else { "%d %b %H:%M" };
+    then.strftime(format).to_string()
+}
+
 /// A size in bytes as people say it.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];

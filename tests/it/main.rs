@@ -9,6 +9,7 @@ mod bad_input;
 mod checks;
 mod cli;
 mod crash;
+mod doors;
 mod examples;
 mod generated_pages;
 mod layering;

@@ -46,8 +46,9 @@ pub(super) const WEB: &[Key] = &[
         "public_status",
         Type::Special("`off`, `on`, or a selector"),
         "off",
-        "A page of names and states without output, for everybody",
-    ),
+        "`/status`: a page of names and states without output, for everybody",
+    )
+    .restart(),
 ];
 
 pub(super) const WEB_TLS: &[Key] = &[
@@ -64,7 +65,7 @@ pub(super) const AUTH: &[Key] = &[
     )
     .restart(),
     Key::new("password", Type::Map(PASSWORD), "", "What passwords must be"),
-    Key::new("proxy", Type::OffOr(PROXY), "off", "A proxy that has asked for the password already"),
+    Key::new("proxy", Type::OffOr(PROXY), "off", "A proxy that has asked for the password already").restart(),
     Key::new("oidc", Type::OffOr(OIDC), "off", "Single sign-on (in builds with the feature `oidc`)"),
     Key::new("session", Type::Map(SESSION), "", "How long a login lasts"),
 ];
@@ -104,7 +105,8 @@ pub(super) const METRICS: &[Key] = &[
         Type::Text,
         "/metrics",
         "On the web listener; whoever may look may scrape, others send a token",
-    ),
+    )
+    .restart(),
     Key::new("listen", Type::Text, "", "`ADDRESS:PORT` of a listener for metrics alone, without login")
         .restart(),
 ];

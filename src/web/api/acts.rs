@@ -1,12 +1,14 @@
 //! What the API orders. One object as `host` and `service`, several as `objects`.
 
+use std::borrow::Cow;
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Request};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use vigia_core::model::check::{Output, Verdict};
+use vigia_core::model::check::{CheckResult, Output, Source, Verdict};
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
 use vigia_core::model::operation::{Operation, TicketNote};
 use vigia_core::model::state::{Condition, HostState, State};
@@ -14,7 +16,7 @@ use vigia_core::model::ticket::TicketStatus;
 use vigia_core::model::time::Timestamp;
 use vigia_core::nagios::output;
 
-use crate::web::backend::{Done, Trouble};
+use crate::web::backend::Done;
 use crate::web::error::Failure;
 use crate::web::frame::Seen;
 use crate::web::orders::{self, Answers, FieldError, TicketFields};
@@ -280,14 +282,14 @@ pub(crate) struct Submitted {
 }
 
 impl Submitted {
-    fn operation(&self, now: Timestamp) -> Result<Operation, String> {
-        let subject =
+    fn read(&self, now: Timestamp) -> Result<CheckResult, String> {
+        let key =
             ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) };
         let code = match &self.state {
             StateSaid::Number(number) => *number,
             StateSaid::Word(word) => {
                 let service = State::from_word(word).map(Condition::number);
-                let number = if subject.service.is_some() {
+                let number = if key.service.is_some() {
                     service
                 } else {
                     HostState::from_word(word).map(Condition::number)
@@ -295,18 +297,27 @@ impl Submitted {
                 i32::from(number.ok_or_else(|| format!("`{word}` is not a state"))?)
             }
         };
-        let mut printed = self.output.clone();
+        let mut printed = Cow::Borrowed(self.output.as_str());
         if let Some(perfdata) = &self.perfdata {
-            printed.push_str(" | ");
-            printed.push_str(perfdata);
+            printed.to_mut().push_str(" | ");
+            printed.to_mut().push_str(perfdata);
         }
         if let Some(long) = &self.long_output {
-            printed.push('\n');
-            printed.push_str(long);
+            printed.to_mut().push('\n');
+            printed.to_mut().push_str(long);
         }
         let output: Output = output::parse(printed.as_bytes());
         let at = self.at.map_or(now, Timestamp::from_second);
-        Ok(Operation::SubmitResult { subject, verdict: Verdict::Exit(code), output: output.into(), at })
+        Ok(CheckResult {
+            key,
+            place: None,
+            verdict: Verdict::Exit(code),
+            output: output.into(),
+            started: at,
+            finished: at,
+            latency: now.since(at),
+            source: Source::Passive,
+        })
     }
 }
 
@@ -314,7 +325,9 @@ pub(crate) async fn result(
     Extension(seen): Extension<Seen>,
     Body(asked): Body<Submitted>,
 ) -> Result<Json<Value>, Failure> {
-    let operation = asked.operation(seen.eyes.now).map_err(Failure::Wrong)?;
+    let CheckResult { key: subject, verdict, output, finished: at, .. } =
+        asked.read(seen.eyes.now).map_err(Failure::Wrong)?;
+    let operation = Operation::SubmitResult { subject, verdict, output, at };
     let answer = seen.give(operation).await?;
     Ok(done("result taken", &answer))
 }
@@ -324,23 +337,32 @@ pub(crate) struct Batch {
     results: Vec<Submitted>,
 }
 
-/// Each result on its own: one that is refused does not hold up the others.
+/// All in one go to the engine, each on its own there: one that is refused does not hold up the others. They are
+/// on the disk within a second, as all results of checks are.
 pub(crate) async fn results(
     Extension(seen): Extension<Seen>,
     Body(asked): Body<Batch>,
 ) -> Result<Json<Value>, Failure> {
-    let (mut accepted, mut refused) = (0, Vec::new());
+    let mut refused = Vec::new();
+    let mut refuse = |submitted: &Submitted, why: String| {
+        refused.push(json!({"host": submitted.host, "service": submitted.service, "error": why}));
+    };
+    let (mut results, mut places) = (Vec::with_capacity(asked.results.len()), Vec::new());
     for submitted in &asked.results {
-        let outcome = match submitted.operation(seen.eyes.now) {
-            Ok(operation) => seen.give(operation).await.map(drop),
-            Err(text) => Err(Trouble::Refused(text)),
-        };
-        match outcome {
-            Ok(()) => accepted += 1,
-            Err(Trouble::Unavailable(text)) => return Err(Failure::Unavailable(text)),
-            Err(trouble) => {
-                refused.push(json!({"host": submitted.host, "service": submitted.service, "error": trouble.to_string()}));
+        match submitted.read(seen.eyes.now) {
+            Ok(result) => {
+                results.push(result);
+                places.push(submitted);
             }
+            Err(why) => refuse(submitted, why),
+        }
+    }
+    let answers = seen.web.backend.submit(results).await?;
+    let mut accepted = 0;
+    for (submitted, answer) in places.into_iter().zip(answers) {
+        match answer {
+            None => accepted += 1,
+            Some(why) => refuse(submitted, why),
         }
     }
     Ok(Json(

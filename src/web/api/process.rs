@@ -109,7 +109,7 @@ fn quarantined(out: &Quarantined) -> Value {
 
 /// Waits for the outcome, so that `vigia reload --wait` can say it and set its exit code.
 pub(crate) async fn reload(Extension(seen): Extension<Seen>) -> Result<Json<Value>, Failure> {
-    let report = seen.web.backend.reload(seen.author()).await?;
+    let report = seen.web.backend.reload(seen.by()).await?;
     let rendered: Vec<&str> = report.problems.iter().map(|problem| problem.rendered.as_str()).collect();
     Ok(Json(json!({
         "ok": report.is_ok,
@@ -129,7 +129,7 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// The first configuration is taken over and the store writes.
 pub(crate) async fn readyz(State(web): State<Web>) -> impl IntoResponse {
-    let trouble = web.backend.process().store.trouble;
+    let trouble = web.backend.alerts().store;
     match (web.backend.health().loaded, trouble) {
         (Some(_), None) => (StatusCode::OK, "ready\n".to_owned()),
         (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "no configuration is taken over yet\n".to_owned()),

@@ -94,7 +94,7 @@ fn role_of(word: &str) -> Result<Role, Failure> {
 }
 
 async fn change(seen: &Seen, change: UserChange, told: String) -> Result<Json<Value>, Failure> {
-    seen.web.backend.change_user(change, seen.author()).await?;
+    seen.web.backend.change_user(change, seen.by()).await?;
     Ok(Json(json!({ "message": told })))
 }
 

@@ -60,6 +60,21 @@ impl ActPage {
     fn error_of(&self, field: &str) -> Option<&str> {
         self.error.as_ref().filter(|error| error.field == field).map(|error| error.text.as_str())
     }
+
+    /// What the form calls a field.
+    fn label<'a>(&self, field: &'a str) -> &'a str {
+        match (self.act.as_str(), field) {
+            (_, "start") => "From",
+            (_, "end" | "expires") => "Until",
+            ("downtime", "comment") => "Why",
+            (_, "comment") => "Comment",
+            (_, "flexible") => "Flexible",
+            (_, "title") => "Title",
+            (_, "text") => "Text",
+            (_, "priority") => "Priority",
+            (_, other) => other,
+        }
+    }
 }
 
 /// What was typed so far.
@@ -236,7 +251,7 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
         "ticket" => open_ticket(seen, asked).await,
         "note-ticket" | "close-ticket" | "reopen-ticket" => note_ticket(seen, act, asked).await,
         "reload" if seen.may(Role::Admin) => {
-            let report = seen.web.backend.reload(seen.author()).await?;
+            let report = seen.web.backend.reload(seen.by()).await?;
             said(format!(
                 "Configuration read: {} added, {} changed, {} removed, {} mistakes",
                 report.added,

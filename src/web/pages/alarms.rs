@@ -73,7 +73,7 @@ pub(crate) async fn page(
     let (query, which, page) = wanted(&pairs);
     let (total, alarms) = seen.web.backend.alarms(query).await?;
     let page = AlarmsPage {
-        frame: seen.frame("Alarms", "alarms"),
+        frame: seen.live_frame("Alarms", "alarms", "overview", ""),
         lead: format!(
             "{} {which} alarm{}. A hard problem raises one, and never a second.",
             words::count(total),

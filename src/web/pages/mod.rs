@@ -6,6 +6,7 @@ pub(super) mod lists;
 pub(super) mod login;
 pub(super) mod object;
 pub(super) mod overview;
+pub(super) mod public;
 pub(super) mod system;
 pub(super) mod tickets;
 

@@ -18,7 +18,7 @@ use vigia_core::nagios::perfdata::{self, Metric};
 use vigia_core::nagios::threshold::Range;
 
 use super::LogLine;
-use crate::web::backend::{HistoryQuery, HistoryRow, Origin};
+use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::query::escape;
@@ -26,9 +26,13 @@ use crate::web::view::{Face, Moment, Row, Rows, href, symbol};
 use crate::web::words;
 
 const HISTORY_SHOWN: usize = 20;
-/// Enough changes for a bad day; older ones are drawn as *not known*.
-const HISTORY_READ: usize = 300;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: u64 = 86_400;
+/// The ribbons of an object; the last one is the longest.
+const SPANS: &[(&str, Duration)] =
+    &[("24 h", Duration::from_secs(DAY)), ("7 d", Duration::from_secs(7 * DAY)), ("30 d", MONTH)];
+const MONTH: Duration = Duration::from_secs(30 * DAY);
+/// A ribbon's width, in the units of its drawing.
+const WIDE: u64 = 1000;
 
 #[derive(Template)]
 #[template(path = "object.html", config = ".askama.toml")]
@@ -45,7 +49,7 @@ struct ObjectPage {
     check: String,
     acknowledgement: Option<Acknowledged>,
     graphs: Vec<Graph>,
-    ribbon: Ribbon,
+    ribbons: Vec<Ribbon>,
     events: Vec<LogLine>,
     comments: Vec<Remark>,
     downtimes: Vec<Planned>,
@@ -66,6 +70,12 @@ struct ObjectPage {
     is_quarantined: Option<String>,
     execution: String,
     latency: String,
+}
+
+/// What the store knows of an object.
+struct Past {
+    history: Vec<HistoryRow>,
+    month: Vec<Segment>,
 }
 
 struct Acknowledged {
@@ -102,8 +112,9 @@ struct Graph {
 }
 
 struct Ribbon {
+    /// The span, as `24 h`.
+    name: &'static str,
     parts: Vec<Part>,
-    from: String,
     /// Percent of the known time in OK or UP, where any is known.
     availability: Option<String>,
 }
@@ -132,8 +143,9 @@ pub(crate) async fn service(
 async fn page(seen: Seen, key: ObjectKey) -> Result<Response, Failure> {
     let world = seen.world.clone();
     let Some(object) = world.inventory.find(&key) else { return Err(missing(&seen, &key)) };
-    let history = HistoryQuery { subject: Some(key.clone()), before: None, limit: HISTORY_READ };
+    let history = HistoryQuery { subject: Some(key.clone()), before: None, limit: HISTORY_SHOWN };
     let history = seen.web.backend.history(history).await.unwrap_or_default();
+    let month = seen.web.backend.ribbon(key.clone(), seen.eyes.now.before(MONTH)).await.unwrap_or_default();
     let view = if key.service.is_some() { "service" } else { "host" };
     let mut query = format!("host={}", escape(&key.host));
     if let Some(service) = &key.service {
@@ -141,7 +153,7 @@ async fn page(seen: Seen, key: ObjectKey) -> Result<Response, Failure> {
     }
     let section = if key.service.is_some() { "services" } else { "hosts" };
     let frame = seen.live_frame(key.to_string(), section, view, &query);
-    Ok(Page(build(&seen, frame, object, key, &history)).into_response())
+    Ok(Page(build(&seen, frame, object, key, &Past { history, month })).into_response())
 }
 
 /// A name that is not there may be one with a mistake in its definition.
@@ -154,7 +166,7 @@ fn missing(seen: &Seen, key: &ObjectKey) -> Failure {
     })
 }
 
-fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: &[HistoryRow]) -> ObjectPage {
+fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Past) -> ObjectPage {
     let world = &seen.world;
     let inventory = &world.inventory;
     let host = inventory.host(inventory.host_of(object));
@@ -182,8 +194,8 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: 
         check: facts.check,
         acknowledgement: facts.acknowledgement,
         graphs: graphs(&facts.output.perfdata),
-        ribbon: ribbon(seen, facts.state.zip(facts.since), history),
-        events: history.iter().take(HISTORY_SHOWN).map(|row| LogLine::of(row, &seen.eyes)).collect(),
+        ribbons: ribbons(seen, &past.month),
+        events: past.history.iter().map(|row| LogLine::of(row, &seen.eyes)).collect(),
         comments: comments(seen, &key),
         downtimes: downtimes(seen, &key),
         alarms: world
@@ -227,9 +239,6 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, history: 
 struct Facts<'a> {
     name: &'a str,
     display: &'a str,
-    state: Option<AnyState>,
-    /// Since when it is in that state.
-    since: Option<Timestamp>,
     output: &'a Output,
     check: String,
     own: Option<&'a Own>,
@@ -244,8 +253,7 @@ fn facts(seen: &Seen, object: Checkable) -> Facts<'_> {
     match object {
         Checkable::Host(id) => {
             let (host, status) = (inventory.host(id), seen.world.host(id));
-            let state = status.has_been_checked.then(|| AnyState::Host(status.state()));
-            let facts = of_status(seen, state, status);
+            let facts = of_status(seen, status);
             let check = check_words(host.check.kind, &host.check.method, host.policy.check_interval);
             let own = host.own.as_deref();
             Facts {
@@ -259,8 +267,7 @@ fn facts(seen: &Seen, object: Checkable) -> Facts<'_> {
         }
         Checkable::Service(id) => {
             let (service, status) = (inventory.service(id), seen.world.service(id));
-            let state = status.has_been_checked.then(|| AnyState::Service(status.state()));
-            let facts = of_status(seen, state, status);
+            let facts = of_status(seen, status);
             let check = check_words(service.check.kind, &service.check.method, service.policy.check_interval);
             let (own, is_last_good) = (service.own.as_deref(), service.is_last_good);
             Facts { name: &service.name, display: &service.display_name, check, own, is_last_good, ..facts }
@@ -268,7 +275,7 @@ fn facts(seen: &Seen, object: Checkable) -> Facts<'_> {
     }
 }
 
-fn of_status<'a, S>(seen: &Seen, state: Option<AnyState>, status: &'a Status<S>) -> Facts<'a> {
+fn of_status<'a, S>(seen: &Seen, status: &'a Status<S>) -> Facts<'a> {
     let acknowledged = status.acknowledgement.as_deref().map(|ack| Acknowledged {
         author: ack.author.to_string(),
         comment: ack.comment.to_string(),
@@ -282,8 +289,6 @@ fn of_status<'a, S>(seen: &Seen, state: Option<AnyState>, status: &'a Status<S>)
     Facts {
         name: "",
         display: "",
-        state,
-        since: status.last_state_change,
         output: &status.output,
         check: String::new(),
         own: None,
@@ -360,60 +365,41 @@ fn ticket_line(seen: &Seen, head: &TicketHead) -> (String, String) {
     (format!("/tickets/{reference}"), format!("{reference}, {}, changed {age} ago", head.status.word()))
 }
 
-/// The last day as parts of a bar, from the state changes we have, newest first. What nobody watched is no data:
-/// an hour of OK is no day of it.
-fn ribbon(seen: &Seen, now_standing: Option<(AnyState, Timestamp)>, history: &[HistoryRow]) -> Ribbon {
+/// A month cut to each span of [`SPANS`].
+fn ribbons(seen: &Seen, month: &[Segment]) -> Vec<Ribbon> {
+    SPANS.iter().map(|(name, span)| ribbon(seen, name, *span, month)).collect()
+}
+
+/// The last part of it as parts of a bar. What nobody watched is no data: an hour of OK is no day of it.
+fn ribbon(seen: &Seen, name: &'static str, span: Duration, month: &[Segment]) -> Ribbon {
     let now = seen.eyes.now;
-    let start = now.before(DAY);
+    let start = now.before(span);
     let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-    let place = |at: Timestamp| micros(at.max(start).since(start)) * 1000 / micros(DAY);
-    let mut parts = Vec::new();
-    let (mut good, mut known) = (0, 0);
-    let mut end = now;
-    let mut add = |from: Timestamp, until: Timestamp, state: Option<AnyState>| {
-        let (x, to) = (place(from), place(until));
-        let span = micros(until.since(from.max(start)));
-        if let Some(state) = state {
-            known += span;
-            good += if state.is_problem() { 0 } else { span };
+    let place = |at: Timestamp| micros(at.since(start)) * WIDE / micros(span);
+    let (mut parts, mut good, mut known) = (Vec::new(), 0, 0);
+    for segment in month.iter().filter(|segment| segment.to > start) {
+        let (from, until) = (segment.from.max(start), segment.to.min(now));
+        let (x, to, length) = (place(from), place(until), micros(until.since(from)));
+        if let Some(state) = segment.state {
+            known += length;
+            good += if state.is_problem() { 0 } else { length };
         }
-        let word = state.map_or("no data", AnyState::word);
-        let title = format!(
-            "{word} from {} to {}",
-            words::stamp(from.max(start), &seen.eyes.zone),
-            words::stamp(until, &seen.eyes.zone)
-        );
-        if to > x || state.is_some_and(AnyState::is_problem) {
-            parts.push(Part { symbol: state.map_or("nothing", symbol), title, x, width: (to - x).max(3) });
-        }
-    };
-    let mut standing = now_standing;
-    for row in history {
-        let Some((changed_to, _, _)) = row.state else { continue };
-        if row.at <= start {
-            add(start, end, Some(changed_to));
-            standing = None;
-            end = start;
-            break;
-        }
-        add(row.at, end, Some(changed_to));
-        end = row.at;
-        standing = None;
-    }
-    if end > start {
-        // Before the first change we know of: the present state as far back as it goes, and before it nothing.
-        let watched_since = standing.map_or(end, |(_, since)| since.clamp(start, end));
-        if let Some((state, _)) = standing {
-            add(watched_since, end, Some(state));
-        }
-        if watched_since > start {
-            add(start, watched_since, None);
+        // What is too short to be seen is left out, unless it was a problem.
+        if to > x || segment.state.is_some_and(AnyState::is_problem) {
+            let word = segment.state.map_or("no data", AnyState::word);
+            let zone = &seen.eyes.zone;
+            let title = format!("{word} from {} to {}", words::stamp(from, zone), words::stamp(until, zone));
+            let symbol = segment.state.map_or("nothing", symbol);
+            parts.push(Part { symbol, title, x: x.min(WIDE - 3), width: (to - x).max(3) });
         }
     }
-    parts.reverse();
+    // What was known for a small part of the span says how small.
+    let is_part = known < micros(span) / 100 * 99;
+    let watched = is_part.then(|| format!(" of {} watched", words::span(Duration::from_micros(known))));
     #[expect(clippy::cast_precision_loss, reason = "a percentage with two places")]
-    let availability = (known > 0).then(|| format!("{:.2} %", good as f64 * 100.0 / known as f64));
-    Ribbon { parts, from: words::stamp(start, &seen.eyes.zone), availability }
+    let availability = (known > 0)
+        .then(|| format!("{:.2} %{}", good as f64 * 100.0 / known as f64, watched.unwrap_or_default()));
+    Ribbon { name, parts, availability }
 }
 
 /// What cannot be read is left out; the thresholds are drawn where they are a limit on the way up.

@@ -126,12 +126,14 @@ fn health(seen: &Seen) -> Vec<(&'static str, String, &'static str)> {
         (None, 0, 0) => format!("good, read {}", age(health.loaded)),
         (None, out, errors) => format!("{errors} errors, {out} objects in quarantine"),
     };
-    let checks = format!(
-        "{} running, {} done, 95 % start within {:.3} s",
-        process.checks.running,
-        words::count(usize::try_from(process.checks.total).unwrap_or(usize::MAX)),
-        process.checks.latency.p95
-    );
+    let running = process.checks.running;
+    let checks = match usize::try_from(process.checks.total).unwrap_or(usize::MAX) {
+        0 => format!("{running} running, none done yet"),
+        done => {
+            let (done, late) = (words::count(done), process.checks.latency.p95);
+            format!("{running} running, {done} done, 95 % start within {late:.3} s")
+        }
+    };
     let store = match &process.store.trouble {
         Some(trouble) => format!("cannot write: {trouble}"),
         None => format!(

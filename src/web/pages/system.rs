@@ -115,7 +115,8 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
     let age = |at: Option<_>| {
         at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", words::span(seen.eyes.now.since(at))))
     };
-    let seconds = |value: f64| format!("{value:.3} s");
+    let is_measured = checks.total > 0;
+    let seconds = |value: f64| if is_measured { format!("{value:.3} s") } else { "–".to_owned() };
     let spread = |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99].map(seconds);
     let reload = match (process.reload.last, process.reload.was_successful) {
         (None, _) => "none since the start".to_owned(),

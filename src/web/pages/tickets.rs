@@ -72,7 +72,7 @@ pub(crate) async fn list(
     let asked = query.text.clone().unwrap_or_default();
     let (total, tickets) = seen.web.backend.tickets(query).await?;
     let page = TicketsPage {
-        frame: seen.frame("Tickets", "tickets"),
+        frame: seen.live_frame("Tickets", "tickets", "overview", ""),
         lead: format!("{} {which} ticket{}", words::count(total), if total == 1 { "" } else { "s" }),
         which,
         asked,

@@ -112,6 +112,7 @@
     }
     tick();
   };
+  let unhandled = Number($("[data-unhandled]")?.textContent || 0);
   const takeTotals = (totals) => {
     for (const [name, number] of Object.entries(totals.counts)) {
       for (const place of $$(`[data-total="${name}"]`)) {
@@ -124,7 +125,10 @@
         tile.closest(".tile").classList.toggle("zero", number === 0 && !name.endsWith("-total"));
       }
     }
-    for (const bubble of $$("[data-unhandled]")) bubble.textContent = totals.unhandled;
+    for (const bubble of $$("[data-unhandled]")) { bubble.textContent = totals.unhandled; bubble.hidden = totals.unhandled === 0; }
+    const words = totals.unhandled === 1 ? "1 problem is not handled" : `${totals.unhandled || "No"} problems are not handled`;
+    if ($("#spoken").textContent !== words && unhandled !== totals.unhandled) $("#spoken").textContent = words;
+    unhandled = totals.unhandled;
     document.title = `${totals.unhandled ? `(${totals.unhandled}) ` : ""}${body.dataset.title} · vigia`;
     $("link[rel=icon]").href = totals.icon;
   };

@@ -5,4 +5,5 @@ pub mod chain;
 pub mod daemon;
 pub mod http;
 pub mod servers;
+pub mod site;
 pub mod sources;
