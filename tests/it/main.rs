@@ -6,6 +6,7 @@
 #![allow(clippy::string_slice, reason = "places that were just found in the same text")]
 
 mod bad_input;
+mod browser;
 mod checks;
 mod cli;
 mod crash;
@@ -14,6 +15,7 @@ mod examples;
 mod generated_pages;
 mod layering;
 mod metrics;
+mod pages;
 mod reload;
 mod secrets;
 mod seed;

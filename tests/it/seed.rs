@@ -2,20 +2,13 @@
 //! user, and SSH; then the real sshd goes away and comes back.
 
 use std::net::TcpListener;
-use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::browser::Browser;
 use crate::support::daemon::TestDaemon;
+use crate::support::pictures::picture;
 use crate::support::servers::{mariadb::Mariadb, nginx::Nginx, sshd::Sshd};
-
-/// Where the pictures are left; the folder is made by building.
-fn picture(name: &str) -> std::path::PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), std::path::PathBuf::from);
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("pictures").join(name)
-}
 
 struct Site {
     tcp: Vec<TcpListener>,
@@ -75,7 +68,8 @@ async fn rows(browser: &Browser) -> Vec<(String, String, String, String)> {
 async fn the_seeds_screen_shows_its_seven_services() {
     let site = Site::start();
     let daemon = TestDaemon::start(&[("vigia.yaml", &site.configuration())]).await;
-    let browser = Browser::open(1280, 800).await;
+    let browser = Browser::open(1360, 640).await;
+    browser.be_calm().await;
     browser.goto(&daemon.url("/services")).await;
     browser
         .wait_until(

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod chain;
 pub mod daemon;
 pub mod http;
+pub mod pictures;
 pub mod servers;
 pub mod site;
 pub mod sources;
