@@ -5,6 +5,7 @@
 use tracing::{debug, info};
 use vigia_core::model::event::{Event, StateChange, What};
 use vigia_core::model::id::ObjectKey;
+use vigia_core::model::message::{About, Message};
 use vigia_core::model::state::StateType;
 
 pub(super) fn event(event: &Event) {
@@ -18,6 +19,7 @@ pub(super) fn event(event: &Event) {
         }
         What::FlappingDisabled { subject } => on(subject, "flapping.stopped", "flap detection is off"),
         What::WentStale { subject, .. } => on(subject, "check.stale", "no result came for too long"),
+        What::Notified(message) => notified(message),
         What::ResultRefused { refusal } => {
             debug!(event = "result.refused", error = %refusal, "a result was not taken");
         }
@@ -68,6 +70,21 @@ fn state(change: &StateChange) {
         StateType::Hard => info!(event = "check.state", host, service, standing, "{message} confirmed"),
         StateType::Soft => {
             debug!(event = "check.state", host, service, standing, "{message}, not confirmed yet");
+        }
+    }
+}
+
+/// Delivery has lines of its own.
+fn notified(message: &Message) {
+    let contact = &*message.contact;
+    match &message.about {
+        About::Object(notice) => {
+            let (subject, kind) = (&notice.subject, notice.kind.word());
+            let service = subject.service.as_deref().unwrap_or_default();
+            info!(event = "notify.decided", contact, host = %subject.host, service, "{kind}");
+        }
+        About::Digest(digest) => {
+            info!(event = "notify.decided", contact, count = digest.messages, "a summary of many messages");
         }
     }
 }

@@ -7,6 +7,7 @@ use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::downtime::Downtime;
 use vigia_core::model::event::{AcknowledgementEnd, DowntimeEnd, Event, StateChange, What};
 use vigia_core::model::id::{DowntimeId, ObjectKey};
+use vigia_core::model::message::{About, Channel, Message};
 use vigia_core::model::operation::{Switch, TicketNote};
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
@@ -27,6 +28,7 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
             flapping(db, at, LogKind::FlappingStopped, subject, Some(*percent))
         }
         What::FlappingDisabled { subject } => flapping(db, at, LogKind::FlappingDisabled, subject, None),
+        What::Notified(message) => notified(db, at, message),
         What::WentStale { subject, last_check } => went_stale(db, at, subject, *last_check),
         What::Acknowledged { subject, acknowledgement: ack } => {
             let line = NewLine::about(at, LogKind::Acknowledged, subject);
@@ -80,6 +82,19 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
             NewLine { text: &text, ..NewLine::new(at, LogKind::Reloaded) }.write(db)
         }
     }
+}
+
+/// To whom, of what and how: `PROBLEM by email, webhook`.
+fn notified(db: &Connection, at: Timestamp, message: &Message) -> rusqlite::Result<()> {
+    let mut ways: Vec<&str> = message.channels.iter().map(Channel::word).collect();
+    ways.dedup();
+    let ways = if ways.is_empty() { "no channel".to_owned() } else { ways.join(", ") };
+    let (subject, what) = match &message.about {
+        About::Object(notice) => (Some(&notice.subject), notice.kind.word()),
+        About::Digest(_) => (None, "DIGEST"),
+    };
+    let (text, line) = (format!("{what} by {ways}"), NewLine::new(at, LogKind::Notified));
+    NewLine { subject, author: Some(&message.contact), text: &text, ..line }.write(db)
 }
 
 fn went_stale(

@@ -8,6 +8,7 @@ use super::check::Output;
 use super::comment::Comment;
 use super::downtime::Downtime;
 use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
+use super::message::Message;
 use super::operation::{Refusal, TicketNote};
 use super::policy::Handler;
 use super::state::{AnyState, StateType};
@@ -44,6 +45,8 @@ pub enum What {
         subject: ObjectKey,
         last_check: Option<Timestamp>,
     },
+    /// Somebody is to be told. From here on it is the outbox's to deliver.
+    Notified(Message),
     /// A result that was not taken, and why.
     ResultRefused {
         refusal: Refusal,

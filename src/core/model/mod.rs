@@ -16,6 +16,7 @@ pub mod group;
 pub mod host;
 pub mod id;
 pub mod inventory;
+pub mod message;
 pub mod operation;
 pub mod period;
 pub mod policy;
