@@ -76,7 +76,6 @@ const EXTRAS: &[Extra] = &[
         covers: &[],
         apply: |text| {
             let mut set = certificate_days(text)?;
-            set.retain(|(path, _)| *path != "tls.mode");
             set.insert(0, ("tls.mode", "starttls".to_owned()));
             Ok(set)
         },

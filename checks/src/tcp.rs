@@ -126,13 +126,14 @@ fn state_word(text: &str) -> Result<&'static str, String> {
     }
 }
 
-/// `30,14` as monitoring-plugins mean it: fewer days than the first warn, than the second alarm.
+/// `30,14` as monitoring-plugins mean it: fewer days than the first warn, than the second alarm. TLS is on with them, from
+/// the first byte unless `--starttls` stands beside, before or after.
 pub(crate) fn certificate_days(text: &str) -> Result<Settings, String> {
     let (warn, crit) = text.split_once(',').unwrap_or((text, "0"));
     for days in [warn, crit] {
         days.parse::<u32>().map_err(|_no_number| format!("days are a whole number, not `{days}`"))?;
     }
-    Ok(vec![("tls.mode", "on".to_owned()), ("tls.warn", warn.to_owned()), ("tls.crit", crit.to_owned())])
+    Ok(vec![("tls.warn", warn.to_owned()), ("tls.crit", crit.to_owned())])
 }
 
 #[derive(Debug)]

@@ -15,7 +15,7 @@ async fn run(mut command: tokio::process::Command) -> (i32, String) {
 }
 
 /// `vigia check …`, the words divided at blanks.
-async fn check(words: &str) -> (i32, String) {
+pub async fn check(words: &str) -> (i32, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let words: Vec<&str> = words.split(' ').collect();
     let mut command = vigia(folder.path(), &["check"]);
@@ -24,14 +24,14 @@ async fn check(words: &str) -> (i32, String) {
 }
 
 /// Debian's plugin with the same flags.
-async fn debians(plugin: &str, words: &str) -> (i32, String) {
+pub async fn debians(plugin: &str, words: &str) -> (i32, String) {
     let mut command = tokio::process::Command::new(format!("/usr/lib/nagios/plugins/check_{plugin}"));
     command.args(words.split(' ')).env("LC_ALL", "C");
     run(command).await
 }
 
 /// A text without perfdata and without its numbers, which differ from run to run.
-fn shape(text: &str) -> String {
+pub fn shape(text: &str) -> String {
     let words = text.split('|').next().unwrap_or_default().trim_end();
     words.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect()
 }

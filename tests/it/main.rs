@@ -13,6 +13,7 @@ mod crash;
 mod doors;
 mod examples;
 mod generated_pages;
+mod kinds;
 mod layering;
 mod metrics;
 mod pages;

@@ -1,11 +1,19 @@
 //! Real servers, each started by the test that needs it on a free loopback port with its own data folder, and
 //! gone with the value that stands for it.
 
+pub mod chrony;
 pub mod dns;
+pub mod dovecot;
+pub mod ftp;
 pub mod mariadb;
 pub mod nginx;
+pub mod nrpe;
+pub mod postgres;
 pub mod prometheus;
+pub mod redis;
+pub mod slapd;
 pub mod smtp;
+pub mod snmpd;
 pub mod sshd;
 
 use std::fs::File;
@@ -32,18 +40,31 @@ pub fn free_port() -> u16 {
 /// A running server: its process group, its port and its folder.
 pub struct Server {
     child: Child,
+    is_ready: Ready,
     pub port: u16,
     pub folder: TempDir,
+}
+
+/// Whether the server on a port answers.
+type Ready = fn(u16) -> bool;
+
+fn accepts(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 impl Server {
     /// Starts what `command` describes for a port and a folder, and waits until the port accepts. Another
     /// process may have taken the port meanwhile: hence a second try, on another one.
     pub fn start(name: &str, command: impl Fn(u16, &Path) -> Command) -> Self {
+        Self::start_when(name, accepts, command)
+    }
+
+    /// The same for a server that is there when `is_ready` says so.
+    pub fn start_when(name: &str, is_ready: Ready, command: impl Fn(u16, &Path) -> Command) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("vigia-{name}-")).tempdir().expect("a folder");
         let port = free_port();
         let child = spawn(&mut command(port, folder.path()), &folder.path().join("server.log"));
-        let mut server = Self { child, port, folder };
+        let mut server = Self { child, is_ready, port, folder };
         if server.wait_until_listening().is_ok() {
             return server;
         }
@@ -59,7 +80,7 @@ impl Server {
     fn wait_until_listening(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            if (self.is_ready)(self.port) {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
