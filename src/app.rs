@@ -5,6 +5,7 @@
 
 mod configuration;
 mod doors;
+mod origins;
 mod parts;
 
 use std::io::{self, Write};
@@ -242,7 +243,13 @@ fn start(built: Built) -> Running {
         env!("CARGO_PKG_VERSION")
     );
     let facts = configuration.facts(&built.doors, &built.state_dir);
-    let house = House::new(handle, built.store, built.desk, facts, configuration.origins());
+    let house = House::new(
+        handle,
+        built.store,
+        built.desk,
+        facts,
+        origins::definitions(configuration.request.clone()),
+    );
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     Running { parts, writer, signals: built.signals, reloads, tools: built.tools, _lock: built._lock }

@@ -11,8 +11,6 @@ use vigia_core::model::time::Timestamp;
 
 use super::doors::Doors;
 use super::{Options, StartError};
-use crate::config::effective::EffectiveValue;
-use crate::config::explain::explain;
 use crate::config::files::Request;
 use crate::config::last_good::Memory;
 use crate::config::problem;
@@ -23,8 +21,7 @@ use crate::runtime::reload::{ConfigHealth, Findings, Fresh, Load, Quarantined};
 use crate::runtime::{Limits, Tools};
 use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
-use crate::web::backend::Origin;
-use crate::web::house::{Facts, Origins};
+use crate::web::house::Facts;
 
 /// Loaded, and nothing runs yet.
 pub(super) struct Configuration {
@@ -147,30 +144,6 @@ impl LiveConfiguration {
         });
         receiver
     }
-
-    /// Where the values of an object were written, read when somebody asks.
-    pub(super) fn origins(&self) -> Origins {
-        let request = self.request.clone();
-        Arc::new(move |key| {
-            // Reading files blocks; the page waits, its neighbours on this thread do not.
-            let explained = tokio::task::block_in_place(|| explain(&request, Some(&key.host)));
-            let name = key.to_string();
-            let objects = explained.unwrap_or_default().into_iter();
-            objects
-                .filter(|object| object.name == name)
-                .flat_map(|object| object.values)
-                .map(origin)
-                .collect()
-        })
-    }
-}
-
-fn origin(value: EffectiveValue) -> Origin {
-    let (place, via) = match value.origin {
-        Some(said) => (said.at, said.through.unwrap_or_default()),
-        None => ("default".to_owned(), String::new()),
-    };
-    Origin { key: value.key, value: value.value, place, via }
 }
 
 fn facts(base: &Facts, health: &ConfigHealth, limits: &Limits) -> Facts {

@@ -14,10 +14,11 @@ use tracing::{error, info};
 use super::StartError;
 use super::parts::Parts;
 use crate::config::settings::{self, Settings};
+use crate::desk::Role;
 use crate::os::files::{self, FileError};
 use crate::telemetry::Chain;
 use crate::web::auth::{Anonymous, Proxy, Public, Rules};
-use crate::web::backend::{Backend, Role};
+use crate::web::backend::Backend;
 use crate::web::{Web, serve};
 
 /// The group may connect, and whoever may connect is an admin.
@@ -98,7 +99,7 @@ fn rules(settings: &Settings) -> Rules {
     let proxy = settings.web.proxy.as_ref().map(|proxy| Proxy {
         from: proxy.from.clone(),
         header: proxy.header.clone(),
-        role: Role::parse(proxy.role).unwrap_or(Role::Viewer),
+        role: Role::from_word(proxy.role).unwrap_or(Role::Viewer),
     });
     let public = match &settings.web.public_status {
         settings::PublicStatus::Off => Public::Off,
@@ -106,7 +107,16 @@ fn rules(settings: &Settings) -> Rules {
         settings::PublicStatus::Only(selection) => Public::Only(selection.clone()),
     };
     let (url, metrics) = (settings.web.url.clone(), settings.metrics.path.clone());
-    Rules { anonymous, url, names: Vec::new(), tls: false, proxy, public, metrics }
+    Rules { anonymous, url, names: names(), tls: false, proxy, public, metrics }
+}
+
+/// What this machine is called: its name, and the first part of it. Nobody else can have that name point at us.
+fn names() -> Vec<String> {
+    let Some(name) = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()) else {
+        return Vec::new();
+    };
+    let short = name.split('.').next().unwrap_or_default().to_owned();
+    [name, short].into_iter().filter(|name| !name.is_empty()).collect()
 }
 
 fn user_name(uid: u32) -> Option<String> {

@@ -48,7 +48,7 @@ impl Diff {
 }
 
 fn what_runs(common: &Common) -> Result<Vec<EffectiveObject>, Failure> {
-    explain::explain_last(&LastGood::at(&common.state_dir)).ok_or_else(|| {
+    explain::explain_last(&LastGood::at(&common.state_dir), None).ok_or_else(|| {
         let folder = common.state_dir.display();
         Failure::new(Exit::REFUSED, format!("no daemon has run with the state folder {folder}"))
             .hint("name it with --state-dir or VIGIA_STATE_DIR, or compare two configurations: `vigia diff BEFORE AFTER`")

@@ -20,6 +20,7 @@ mod show;
 mod status;
 mod table;
 mod ticket;
+mod token;
 mod user;
 mod validate;
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::acts::{done, tell_more};
 use super::client::{Client, Target};
 use super::table::{Style, Table, flag, items, text};
+use super::token::Token;
 use super::{Answer, Common, Console, Exit, Failure, Format};
 
 /// Add, change, disable and list users
@@ -18,6 +19,7 @@ use super::{Answer, Common, Console, Exit, Failure, Format};
   vigia user add bot --role operator < password-file
   vigia user passwd ana
   vigia user disable ana
+  vigia user token add bot backup
   vigia user list")]
 pub(crate) struct User {
     #[command(subcommand)]
@@ -41,16 +43,23 @@ enum Act {
     },
     /// Set a new password; every session of the user ends
     #[command(before_help = "Examples:\n  vigia user passwd ana\n  vigia user passwd bot < password-file")]
-    Passwd { name: String },
+    Passwd {
+        name: String,
+    },
     /// Keep a user out; every session and token ends
     #[command(before_help = "Example:\n  vigia user disable ana")]
-    Disable { name: String },
+    Disable {
+        name: String,
+    },
     /// Let a disabled user in again
     #[command(before_help = "Example:\n  vigia user enable ana")]
-    Enable { name: String },
+    Enable {
+        name: String,
+    },
     /// List users
     #[command(before_help = "Example:\n  vigia user list")]
     List,
+    Token(Token),
 }
 
 impl User {
@@ -75,6 +84,7 @@ impl User {
             Act::Enable { name } => {
                 done(common, console, &client.post(&Target::of(&["users", name, "enable"]), &json!({}))?)
             }
+            Act::Token(token) => token.run(common, console),
             Act::List => list(common, console, &client.get(&Target::of(&["users"]))?),
         }
     }

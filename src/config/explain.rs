@@ -24,8 +24,9 @@ pub fn explain(request: &Request, host: Option<&str>) -> Result<Vec<EffectiveObj
     Ok(resolve::explain::explain(&written, host, &files.sources))
 }
 
-/// Effective values of what ran last; nothing where no daemon ever ran on that state.
-pub fn explain_last(last_good: &LastGood) -> Option<Vec<EffectiveObject>> {
+/// Effective values of one host of what ran last and its services, or of everything; nothing where no daemon ever
+/// ran on that state.
+pub fn explain_last(last_good: &LastGood, host: Option<&str>) -> Option<Vec<EffectiveObject>> {
     let mut sources = Sources::default();
     let files: Vec<_> =
         last_good.kept().into_iter().map(|(author, source)| (author, sources.add(source))).collect();
@@ -45,5 +46,5 @@ pub fn explain_last(last_good: &LastGood) -> Option<Vec<EffectiveObject>> {
     for (author, map) in &maps {
         written.add(map, *author, &mut decoder);
     }
-    Some(resolve::explain::explain(&written, None, &sources))
+    Some(resolve::explain::explain(&written, host, &sources))
 }

@@ -18,6 +18,8 @@ use super::written::{SECTIONS, Written};
 use crate::os::files::{self, FileError};
 
 const LARGEST: u64 = 1 << 30;
+/// What [`Source::new`] leaves out of a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Where what ran last is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +85,24 @@ impl LastGood {
         self.files().into_iter().map(|file| (file.author, Source::new(file.path, file.text))).collect()
     }
 
+    /// Another one after each load that changed anything; nothing where nothing is kept.
+    pub fn stamp(&self) -> Option<u64> {
+        self.read("index.json").map(|index| hash(index.as_bytes()))
+    }
+
+    /// Those of the wanted files that are not on disk, or not as they were when they were kept.
+    pub fn changed_since(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let is_changed = |path: &str, name: &str| {
+            let Ok(now) = files::read(Path::new(path), LARGEST) else { return true };
+            kept_as(path, now.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&now)) != *name
+        };
+        let index = self.index().into_iter();
+        index
+            .filter(|(path, _, name)| is_wanted(path) && is_changed(path, name))
+            .map(|(path, ..)| path)
+            .collect()
+    }
+
     fn files(&self) -> Vec<KeptFile> {
         let read = |(path, author, name): (String, Author, String)| {
             self.read(&name).map(|text| KeptFile { path, author, text })
@@ -139,6 +159,11 @@ impl LastGood {
         }
         found
     }
+}
+
+/// The name under which a text is kept.
+fn kept_as(path: &str, text: &[u8]) -> String {
+    format!("{:016x}-{:016x}.yaml", hash(path.as_bytes()), hash(text))
 }
 
 fn host_of(name: &str) -> &str {
@@ -244,8 +269,7 @@ impl Memory {
         files::make_folder(&folder, 0o700)?;
         let mut index = Vec::with_capacity(self.files.len());
         for kept in &self.files {
-            let name =
-                format!("{:016x}-{:016x}.yaml", hash(kept.path.as_bytes()), hash(kept.text.as_bytes()));
+            let name = kept_as(&kept.path, kept.text.as_bytes());
             let path = folder.join(&name);
             if files::kind(&path).is_none() {
                 files::write(&path, kept.text.as_bytes(), 0o600)?;

@@ -21,10 +21,10 @@ use vigia_core::model::time::Timestamp;
 use crate::store::{Store, StoreError};
 
 pub use password::Password;
-pub use rights::{Right, Role};
+pub use rights::Role;
 pub use secret::Token;
 pub use sessions::{LoginRefused, Origin, Who};
-pub use users::{NewUser, User};
+pub use users::{NewUser, ProgramToken, User};
 
 use password::Hasher;
 

@@ -11,7 +11,7 @@ use super::rights::Role;
 use super::secret::{Token, is_same};
 use super::{Desk, DeskError, Policy, Tries};
 use crate::store::audit;
-use crate::store::users::{self, SessionRow, UserRow};
+use crate::store::users::{self, SessionRow, TokenRow, UserRow};
 
 /// Somebody we know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,10 +167,7 @@ impl Desk {
             return self.program(token, origin).await;
         };
         let (now, policy) = (self.now(), self.policy());
-        let is_over = now.since(session.seen) > policy.session_idle
-            || now.since(session.created) > policy.session_absolute
-            || session.is_disabled;
-        if is_over {
+        if is_over(&session, policy, now) {
             // Where the disk takes nothing it stays, and is over all the same.
             drop(self.store().write_lightly(move |connection| users::end_session(connection, &hash)).await);
             return Ok(None);
@@ -189,14 +186,23 @@ impl Desk {
         }))
     }
 
+    /// Whether it is still a session or a program's token, without using it.
+    pub async fn is_known(&self, token: &Token) -> Result<bool, DeskError> {
+        let hash = token.hash();
+        let read =
+            move |connection: &_| Ok((users::session(connection, &hash)?, users::token(connection, &hash)?));
+        let (session, program) = self.store().read(read).await?;
+        let (now, policy) = (self.now(), self.policy());
+        Ok(session.is_some_and(|session| !is_over(&session, policy, now))
+            || program.is_some_and(|program| is_good(&program, now)))
+    }
+
     async fn program(&self, token: &Token, origin: &Origin) -> Result<Option<Who>, DeskError> {
         let hash = token.hash();
         let row = self.store().read(move |connection| users::token(connection, &hash)).await?;
         let now = self.now();
-        let is_good = |row: &users::TokenRow| {
-            is_same(&row.hash, &hash) && !row.is_disabled && row.expires.is_none_or(|expires| now < expires)
-        };
-        let Some(row) = row.filter(is_good) else { return Ok(None) };
+        let row = row.filter(|row| is_same(&row.hash, &hash) && is_good(row, now));
+        let Some(row) = row else { return Ok(None) };
         if row.used.is_none_or(|used| now.since(used) > TOUCH) {
             let touch = move |connection: &_| users::touch_token(connection, &hash, now);
             drop(self.store().write_lightly(touch).await);
@@ -214,6 +220,16 @@ impl Desk {
         let hash = token.hash();
         Ok(self.store().write(move |connection| users::end_session(connection, &hash)).await?)
     }
+}
+
+fn is_over(session: &SessionRow, policy: Policy, now: Timestamp) -> bool {
+    now.since(session.seen) > policy.session_idle
+        || now.since(session.created) > policy.session_absolute
+        || session.is_disabled
+}
+
+fn is_good(token: &TokenRow, now: Timestamp) -> bool {
+    !token.is_disabled && token.expires.is_none_or(|expires| now < expires)
 }
 
 /// A name longer than any user's is not worth remembering whole.

@@ -54,6 +54,15 @@ impl From<UserRow> for User {
     }
 }
 
+/// A program's token as others may see it: never the token itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramToken {
+    pub label: String,
+    pub created: Timestamp,
+    pub expires: Option<Timestamp>,
+    pub used: Option<Timestamp>,
+}
+
 const NAME_MAX: usize = 64;
 
 /// Names stand in logs, in references and on command lines.
@@ -72,15 +81,25 @@ fn check_name(name: &str) -> Result<(), DeskError> {
     )))
 }
 
+/// Labels stand in addresses and on command lines.
+fn check_label(label: &str) -> Result<(), DeskError> {
+    let is_good = !label.is_empty()
+        && label.chars().count() <= NAME_MAX
+        && label.trim() == label
+        && !label.contains(char::is_control);
+    if is_good {
+        return Ok(());
+    }
+    Err(DeskError::Invalid(format!(
+        "`{}` cannot be a token's label: say in up to {NAME_MAX} characters what it is for",
+        label.escape_debug()
+    )))
+}
+
 impl Desk {
     pub async fn users(&self) -> Result<Vec<User>, DeskError> {
         let rows = self.store().read(users::users).await?;
         Ok(rows.into_iter().map(User::from).collect())
-    }
-
-    /// Before there is a user nobody can log in; pages say how to make one.
-    pub async fn has_users(&self) -> Result<bool, DeskError> {
-        Ok(!self.store().read(users::users).await?.is_empty())
     }
 
     pub async fn add_user(&self, by: &Who, new: NewUser) -> Result<User, DeskError> {
@@ -139,7 +158,7 @@ impl Desk {
         self.changed(name, act, move |connection| users::set_role(connection, &user, role.word(), now)).await
     }
 
-    /// A token for programs; shown once, here.
+    /// A token for programs; shown once, here. Its label tells it from the others of that user.
     pub async fn add_token(
         &self,
         by: &Who,
@@ -147,7 +166,11 @@ impl Desk {
         label: &str,
         expires: Option<Timestamp>,
     ) -> Result<Token, DeskError> {
+        check_label(label)?;
         let now = self.now();
+        if self.tokens(name).await?.iter().any(|token| token.label == label) {
+            return Err(DeskError::Invalid(format!("user `{name}` already has a token `{label}`")));
+        }
         let token = Token::new();
         let row = TokenRow {
             hash: token.hash(),
@@ -176,6 +199,25 @@ impl Desk {
         };
         self.changed(name, act, work).await?;
         Ok(token)
+    }
+
+    /// In the order in which they were made.
+    pub async fn tokens(&self, name: &str) -> Result<Vec<ProgramToken>, DeskError> {
+        let user = name.to_owned();
+        let read = move |connection: &_| {
+            Ok((users::user(connection, &user)?.is_some(), users::tokens_of(connection, &user)?))
+        };
+        let (exists, rows) = self.store().read(read).await?;
+        if !exists {
+            return Err(DeskError::Unknown(name.to_owned()));
+        }
+        let token = |row: TokenRow| ProgramToken {
+            label: row.label,
+            created: row.created,
+            expires: row.expires,
+            used: row.used,
+        };
+        Ok(rows.into_iter().map(token).collect())
     }
 
     pub async fn revoke_token(&self, by: &Who, name: &str, label: &str) -> Result<(), DeskError> {

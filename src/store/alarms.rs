@@ -7,7 +7,7 @@ use vigia_core::model::alarm::Alarm;
 use vigia_core::model::id::{AlarmId, ObjectKey, ProblemId, TicketId};
 use vigia_core::model::state::AnyState;
 
-use super::query::{Conditions, Page, Slice};
+use super::query::{Conditions, Page, Slice, Sorted};
 use super::rows::{self, maybe_time, micros, signed, time, unsigned};
 
 const FROM: &str = "alarm JOIN object ON object.id = alarm.object";
@@ -29,17 +29,16 @@ pub struct AlarmFilter {
     pub owner: Option<String>,
     /// In this state: of services for a service's state, of hosts for a host's.
     pub state: Option<AnyState>,
-    pub sort: AlarmSort,
+    /// Unless said otherwise: the newest `last` first.
+    pub sorted: Sorted<AlarmSort>,
     pub slice: Slice,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AlarmSort {
-    /// Newest `last` first.
     #[default]
     Last,
     First,
-    /// Worst first.
     Severity,
     Host,
     Count,
@@ -48,7 +47,7 @@ pub enum AlarmSort {
 impl AlarmSort {
     /// By the name of its field in the API.
     pub fn from_word(word: &str) -> Option<Self> {
-        match word.trim_start_matches('-') {
+        match word {
             "last" => Some(Self::Last),
             "first" => Some(Self::First),
             "severity" | "state" => Some(Self::Severity),
@@ -58,13 +57,13 @@ impl AlarmSort {
         }
     }
 
-    fn sql(self) -> &'static str {
+    fn columns(self) -> &'static [&'static str] {
         match self {
-            Self::Last => "last DESC, alarm.id DESC",
-            Self::First => "first DESC, alarm.id DESC",
-            Self::Severity => "severity DESC, asset_value DESC, last DESC, alarm.id DESC",
-            Self::Host => "object.host, object.service, alarm.id DESC",
-            Self::Count => "count DESC, alarm.id DESC",
+            Self::Last => &["last"],
+            Self::First => &["first"],
+            Self::Severity => &["severity", "asset_value", "last"],
+            Self::Host => &["object.host", "object.service"],
+            Self::Count => &["count"],
         }
     }
 }
@@ -163,7 +162,13 @@ pub fn list(connection: &Connection, filter: &AlarmFilter) -> rusqlite::Result<P
     }
     Ok(Page {
         total: conditions.count(connection, FROM)?,
-        items: conditions.rows(connection, COLUMNS, filter.sort.sql(), filter.slice, read)?,
+        items: conditions.rows(
+            connection,
+            COLUMNS,
+            &filter.sorted.sql(AlarmSort::columns, "alarm.id"),
+            filter.slice,
+            read,
+        )?,
     })
 }
 

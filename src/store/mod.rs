@@ -40,7 +40,7 @@ use crate::os::clock::Clock;
 pub use error::{NotKept, StoreError};
 pub use health::{Failing, StoreHealth};
 pub use prune::Retention;
-pub use query::{MOST, Page, Slice};
+pub use query::{MOST, Page, Slice, Sorted};
 pub use writer::{Accepted, Answer, Batch};
 
 use prune::Pruner;

@@ -16,6 +16,37 @@ impl<T> Default for Page<T> {
     }
 }
 
+/// By what a list is ordered, and which way. Unless said otherwise: by the first there is, the greatest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sorted<T> {
+    pub by: T,
+    pub is_descending: bool,
+}
+
+impl<T: Default> Default for Sorted<T> {
+    fn default() -> Self {
+        Self { by: T::default(), is_descending: true }
+    }
+}
+
+impl<T: Copy> Sorted<T> {
+    /// `field`, or `-field` for the greatest first; none for a field that `of` does not know.
+    pub fn parse(word: &str, of: impl Fn(&str) -> Option<T>) -> Option<Self> {
+        let (field, is_descending) = match word.strip_prefix('-') {
+            Some(field) => (field, true),
+            None => (word, false),
+        };
+        Some(Self { by: of(field)?, is_descending })
+    }
+
+    /// What stands after `ORDER BY`; of two that are equal the newer one goes first.
+    pub(super) fn sql(self, columns: impl Fn(T) -> &'static [&'static str], id: &str) -> String {
+        let way = if self.is_descending { " DESC" } else { "" };
+        let columns = columns(self.by).iter().map(|column| format!("{column}{way}, "));
+        columns.chain([format!("{id} DESC")]).collect()
+    }
+}
+
 /// Which part of a list. No query answers with more than [`MOST`] rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {

@@ -11,7 +11,7 @@ use vigia_core::model::operation::TicketNote;
 use vigia_core::model::ticket::{TicketClass, TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
-use super::query::{Conditions, Page, Slice};
+use super::query::{Conditions, Page, Slice, Sorted};
 use super::rows::{self, maybe_time, micros, signed, time, unsigned};
 
 const FROM: &str = "ticket LEFT JOIN object ON object.id = ticket.object";
@@ -77,7 +77,8 @@ pub struct TicketFilter {
     pub in_charge: Option<String>,
     /// In title, text, notes, resolution, and the names of host and service.
     pub text: Option<String>,
-    pub sort: TicketSort,
+    /// Unless said otherwise: the newest first.
+    pub sorted: Sorted<TicketSort>,
     pub slice: Slice,
 }
 
@@ -91,20 +92,18 @@ pub enum StatusFilter {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TicketSort {
-    /// Newest first.
     #[default]
     Created,
     Updated,
     Priority,
     Title,
-    /// Longest first.
     LifeTime,
 }
 
 impl TicketSort {
     /// By the name of its field in the API.
     pub fn from_word(word: &str) -> Option<Self> {
-        match word.trim_start_matches('-') {
+        match word {
             "opened" | "created" => Some(Self::Created),
             "updated" => Some(Self::Updated),
             "priority" => Some(Self::Priority),
@@ -114,15 +113,13 @@ impl TicketSort {
         }
     }
 
-    fn sql(self) -> &'static str {
+    fn columns(self) -> &'static [&'static str] {
         match self {
-            Self::Created => "opened DESC, ticket.id DESC",
-            Self::Updated => "updated DESC, ticket.id DESC",
-            Self::Priority => "priority DESC, opened DESC, ticket.id DESC",
-            Self::Title => "title, ticket.id DESC",
-            Self::LifeTime => {
-                "coalesce(closed, 1000000 * CAST(strftime('%s') AS INTEGER)) - opened DESC, ticket.id DESC"
-            }
+            Self::Created => &["opened"],
+            Self::Updated => &["updated"],
+            Self::Priority => &["priority", "opened"],
+            Self::Title => &["title"],
+            Self::LifeTime => &["coalesce(closed, 1000000 * CAST(strftime('%s') AS INTEGER)) - opened"],
         }
     }
 }
@@ -306,7 +303,7 @@ pub fn list(connection: &Connection, filter: &TicketFilter) -> rusqlite::Result<
         items: conditions.rows(
             connection,
             &format!("SELECT {HEAD}, {REST} FROM {FROM}"),
-            filter.sort.sql(),
+            &filter.sorted.sql(TicketSort::columns, "ticket.id"),
             filter.slice,
             read,
         )?,

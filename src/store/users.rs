@@ -241,27 +241,34 @@ pub fn insert_token(connection: &Connection, token: &TokenRow) -> rusqlite::Resu
     Ok(())
 }
 
+const TOKEN: &str = "SELECT hash, user.name, role, contact, sight, disabled IS NOT NULL, label, token.created, \
+     expires, used FROM token JOIN user ON user.name = token.user";
+
+fn read_token(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
+    Ok(TokenRow {
+        hash: row.get(0)?,
+        user: row.get(1)?,
+        role: row.get(2)?,
+        contact: row.get(3)?,
+        sight: row.get(4)?,
+        is_disabled: row.get(5)?,
+        label: row.get(6)?,
+        created: row.get(7).map(time)?,
+        expires: row.get(8).map(maybe_time)?,
+        used: row.get(9).map(maybe_time)?,
+    })
+}
+
 pub fn token(connection: &Connection, hash: &SecretHash) -> rusqlite::Result<Option<TokenRow>> {
+    connection.prepare_cached(&format!("{TOKEN} WHERE hash = ?1"))?.query_row([hash], read_token).optional()
+}
+
+/// In the order in which they were made.
+pub fn tokens_of(connection: &Connection, user: &str) -> rusqlite::Result<Vec<TokenRow>> {
     connection
-        .prepare_cached(
-            "SELECT hash, user.name, role, contact, sight, disabled IS NOT NULL, label, token.created, expires, \
-             used FROM token JOIN user ON user.name = token.user WHERE hash = ?1",
-        )?
-        .query_row([hash], |row| {
-            Ok(TokenRow {
-                hash: row.get(0)?,
-                user: row.get(1)?,
-                role: row.get(2)?,
-                contact: row.get(3)?,
-                sight: row.get(4)?,
-                is_disabled: row.get(5)?,
-                label: row.get(6)?,
-                created: row.get(7).map(time)?,
-                expires: row.get(8).map(maybe_time)?,
-                used: row.get(9).map(maybe_time)?,
-            })
-        })
-        .optional()
+        .prepare_cached(&format!("{TOKEN} WHERE token.user = ?1 ORDER BY token.created, label"))?
+        .query_map([user], read_token)?
+        .collect()
 }
 
 pub fn touch_token(connection: &Connection, hash: &SecretHash, now: Timestamp) -> rusqlite::Result<()> {

@@ -28,16 +28,18 @@ pub(crate) fn address(name: &str) -> String {
     ADDRESSES.get(name).cloned().unwrap_or_else(|| format!("/static/-/{name}"))
 }
 
-/// `GET /static/HASH/NAME`. The hash is for caches; the name decides.
-pub(crate) async fn serve(Path((_hash, name)): Path<(String, String)>) -> Response {
+/// `GET /static/HASH/NAME`. The name decides; under another hash (of a page from before an update) it is served,
+/// and not kept.
+pub(crate) async fn serve(Path((hash, name)): Path<(String, String)>) -> Response {
     let Some(file) = Files::get(&name) else { return StatusCode::NOT_FOUND.into_response() };
+    let is_own = ADDRESSES.get(&name).is_some_and(|own| *own == format!("/static/{hash}/{name}"));
+    let keep = if is_own { "public, max-age=31536000, immutable" } else { "no-cache" };
     let kind = match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
         _ => "application/octet-stream",
     };
-    let headers =
-        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)];
     (headers, Body::from(file.data.into_owned())).into_response()
 }

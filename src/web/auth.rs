@@ -12,10 +12,10 @@ use ipnet::IpNet;
 use vigia_core::model::selector::Selection;
 
 use super::Web;
-use super::backend::Role;
 use super::error::{Failure, dress};
 use super::frame::{Said, Seen, Undo, Viewer};
 use super::view::Eyes;
+use crate::desk::Role;
 
 /// The other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Rules {
     pub anonymous: Anonymous,
     /// `web.url`: its host is allowed in `Host`.
     pub url: Option<String>,
-    /// Other names of the listeners.
+    /// Other names that people call this machine by.
     pub names: Vec<String>,
     /// Our own listener speaks TLS.
     pub tls: bool,
@@ -78,16 +78,36 @@ const SECURE_COOKIE: &str = "__Host-vigia";
 const SAID_COOKIE: &str = "vigia_said";
 const THEME_COOKIE: &str = "vigia_theme";
 
-/// Headers that only a proxy adds.
+/// Headers that only a proxy adds: those of the standards and of the usual servers, balancers and networks.
 const FORWARDED: &[&str] = &[
     "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-server",
-    "x-real-ip",
     "via",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "x-true-client-ip",
+    "x-cluster-client-ip",
+    "x-proxyuser-ip",
+    "proxy-client-ip",
+    "wl-proxy-client-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-originating-ip",
+    "x-original-host",
+    "x-original-url",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "x-azure-clientip",
+    "x-appengine-user-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "do-connecting-ip",
 ];
+/// `X-Forwarded-For`, `-Host`, `-Proto`, `-Port`, `-Prefix`, `-Server`, `-User` …
+const FORWARDED_PREFIX: &str = "x-forwarded-";
 
 /// First of all layers that know of people: refuses strange `Host`s, finds out who asks, and gives failures
 /// their shape.
@@ -121,7 +141,9 @@ pub(crate) async fn admit(State(web): State<Web>, request: Request, next: Next) 
 async fn see(web: Web, peer: Option<&Peer>, request: &Parts) -> Seen {
     let headers = &request.headers;
     let is_secure = is_secure(&web.rules, peer, headers);
-    let viewer = identify(&web, peer, headers, is_secure).await;
+    // What is the same for everybody asks nobody's name.
+    let is_open = ["/static/", "/healthz", "/readyz"].iter().any(|open| request.uri.path().starts_with(open));
+    let viewer = if is_open { Viewer::default() } else { identify(&web, peer, request, is_secure).await };
     let theme = match cookie(headers, THEME_COOKIE).as_deref() {
         Some("light") => "light",
         Some("dark") => "dark",
@@ -145,9 +167,10 @@ async fn see(web: Web, peer: Option<&Peer>, request: &Parts) -> Seen {
     }
 }
 
-async fn identify(web: &Web, peer: Option<&Peer>, headers: &HeaderMap, is_secure: bool) -> Viewer {
+async fn identify(web: &Web, peer: Option<&Peer>, request: &Parts, is_secure: bool) -> Viewer {
+    let headers = &request.headers;
     if let Some(Peer::Local { user }) = peer {
-        return Viewer { name: Some(user.clone()), role: Role::Admin, token: None };
+        return Viewer { name: Some(user.clone()), role: Some(Role::Admin), ..Viewer::default() };
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
@@ -156,14 +179,18 @@ async fn identify(web: &Web, peer: Option<&Peer>, headers: &HeaderMap, is_secure
         && let Some(account) = web.backend.session(token.clone()).await
         && !account.is_disabled
     {
-        return Viewer { name: Some(account.name), role: account.role, token: Some(token) };
+        return Viewer {
+            name: Some(account.name),
+            role: Some(account.role),
+            token: Some(token),
+            is_named_by_proxy: false,
+        };
     }
     if let Some(name) = named_by_proxy(&web.rules, peer, headers) {
         return by_proxy(web, name).await;
     }
-    let role =
-        if may_look_anonymously(web.rules.anonymous, peer, headers) { Role::Viewer } else { Role::Nobody };
-    Viewer { name: None, role, token: None }
+    let may_look = may_look_anonymously(&web.rules, peer, request);
+    Viewer { role: may_look.then_some(Role::Viewer), ..Viewer::default() }
 }
 
 /// Whom a proxy that we believe names.
@@ -180,25 +207,46 @@ fn named_by_proxy(rules: &Rules, peer: Option<&Peer>, headers: &HeaderMap) -> Op
 
 /// A user of ours keeps the role; one that we do not know gets that of the proxy.
 async fn by_proxy(web: &Web, name: String) -> Viewer {
-    let unknown = web.rules.proxy.as_ref().map(|proxy| proxy.role).unwrap_or_default();
     let role = match web.backend.users().await {
         Ok(users) => match users.iter().find(|user| *user.name == *name) {
-            Some(user) if user.is_disabled => Role::Nobody,
-            Some(user) => user.role,
-            None => unknown,
+            Some(user) => Some(user.role).filter(|_| !user.is_disabled),
+            None => web.rules.proxy.as_ref().map(|proxy| proxy.role),
         },
         // Whether the account is disabled is not known: rather nobody than somebody who may not.
-        Err(_) => Role::Nobody,
+        Err(_) => None,
     };
-    Viewer { name: (role > Role::Nobody).then(|| name.into()), role, token: None }
+    Viewer { name: role.map(|_| name.into()), role, token: None, is_named_by_proxy: true }
 }
 
-fn may_look_anonymously(rule: Anonymous, peer: Option<&Peer>, headers: &HeaderMap) -> bool {
-    match rule {
+/// Whether somebody who was let in long ago still would be, for what stays open: the login is not over, the
+/// account not disabled, its role not smaller.
+pub(crate) async fn is_still(web: &Web, viewer: &Viewer) -> bool {
+    match (&viewer.token, &viewer.name) {
+        (Some(token), _) => web.backend.is_session(token.clone()).await,
+        (None, Some(name)) if viewer.is_named_by_proxy => {
+            by_proxy(web, name.to_string()).await.role.is_some()
+        }
+        // The control socket, and whoever may look without a name.
+        (None, _) => true,
+    }
+}
+
+fn may_look_anonymously(rules: &Rules, peer: Option<&Peer>, request: &Parts) -> bool {
+    match rules.anonymous {
         Anonymous::All => true,
         Anonymous::None => false,
-        Anonymous::Loopback => is_loopback(peer) && !FORWARDED.iter().any(|name| headers.contains_key(*name)),
+        Anonymous::Loopback => is_loopback(peer) && !is_forwarded(rules, request),
     }
+}
+
+/// Something says that the peer forwards for another: a header that only proxies add, or a `Host` that others
+/// use, which a proxy handed on.
+fn is_forwarded(rules: &Rules, request: &Parts) -> bool {
+    let headers = &request.headers;
+    let is_named = rules.proxy.as_ref().is_some_and(|proxy| headers.contains_key(&proxy.header));
+    let is_called_otherwise = asked_host(request).is_some_and(|host| !is_local(&name_of(host)));
+    let is_proxys = |name: &str| name.starts_with(FORWARDED_PREFIX) || FORWARDED.contains(&name);
+    is_named || is_called_otherwise || headers.keys().any(|name| is_proxys(name.as_str()))
 }
 
 fn is_loopback(peer: Option<&Peer>) -> bool {
@@ -213,18 +261,38 @@ fn is_secure(rules: &Rules, peer: Option<&Peer>, headers: &HeaderMap) -> bool {
 /// Against DNS rebinding: a page of another site may have its own name resolve to us, but then that name
 /// stands in `Host`. Addresses cannot be rebound, so they pass.
 fn host_is_ours(rules: &Rules, request: &Parts) -> bool {
-    let header = request.headers.get(header::HOST).map(|host| host.to_str().unwrap_or("\u{fffd}"));
-    let Some(host) = request.uri.authority().map(|authority| authority.as_str()).or(header) else {
-        return true;
-    };
-    let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
-    let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-    let own = rules.url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
-    let own = own.and_then(|rest| rest.split(['/', '?', '#']).next()).map(without_port);
-    is_address
-        || name == "localhost"
-        || own.is_some_and(|own| own.eq_ignore_ascii_case(&name))
+    let Some(host) = asked_host(request) else { return true };
+    let name = name_of(host);
+    address_of(&name).is_some()
+        || is_local(&name)
+        || own_name(rules).is_some_and(|own| own == name)
         || rules.names.iter().any(|own| own.eq_ignore_ascii_case(&name))
+}
+
+/// By what name we were asked.
+fn asked_host(request: &Parts) -> Option<&str> {
+    let header = request.headers.get(header::HOST).map(|host| host.to_str().unwrap_or("\u{fffd}"));
+    request.uri.authority().map(|authority| authority.as_str()).or(header)
+}
+
+/// The name in an authority, as names are compared.
+fn name_of(authority: &str) -> String {
+    without_port(authority).trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn address_of(name: &str) -> Option<IpAddr> {
+    name.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// A name that only this machine itself answers to.
+fn is_local(name: &str) -> bool {
+    name == "localhost" || address_of(name).is_some_and(|address| address.to_canonical().is_loopback())
+}
+
+/// The host of `web.url`.
+fn own_name(rules: &Rules) -> Option<String> {
+    let (_, rest) = rules.url.as_deref()?.split_once("://")?;
+    rest.split(['/', '?', '#']).next().map(name_of)
 }
 
 fn without_port(authority: &str) -> &str {
@@ -235,14 +303,14 @@ fn without_port(authority: &str) -> &str {
 }
 
 /// The layer of one route: its role, or a failure that says which.
-pub(crate) async fn require(State(needs): State<Role>, request: Request, next: Next) -> Response {
+pub(crate) async fn require(State(needs): State<Option<Role>>, request: Request, next: Next) -> Response {
     let Some(seen) = request.extensions().get::<Seen>() else {
         return Failure::Broken("a route without admission".to_owned()).into_response();
     };
     if seen.may(needs) {
         return next.run(request).await;
     }
-    if seen.viewer.name.is_some() {
+    if let (Some(_), Some(needs)) = (&seen.viewer.name, needs) {
         return Failure::Forbidden { needs }.into_response();
     }
     let (path, is_form) =
@@ -356,13 +424,23 @@ mod tests {
         let local = Peer::Tcp("127.0.0.1:5".parse().unwrap());
         let remote = Peer::Tcp("192.0.2.9:5".parse().unwrap());
         let mapped = Peer::Tcp("[::ffff:127.0.0.1]:5".parse().unwrap());
-        let plain = HeaderMap::new();
-        let look =
-            |peer: &Peer, headers: &HeaderMap| may_look_anonymously(Anonymous::Loopback, Some(peer), headers);
+        let rules = Rules::default();
+        let look = |peer: &Peer, request: &Parts| may_look_anonymously(&rules, Some(peer), request);
+        let with = |name: &str, value: &str| {
+            Request::builder().header(name, value).body(Body::empty()).unwrap().into_parts().0
+        };
+        let plain = with("accept", "text/html");
         assert!(look(&local, &plain) && look(&mapped, &plain) && !look(&remote, &plain));
-        for name in FORWARDED {
-            let headers = HeaderMap::from_iter([(name.parse().unwrap(), "192.0.2.9".parse().unwrap())]);
-            assert!(!look(&local, &headers), "{name}");
+        for name in ["x-forwarded-for", "x-forwarded-prefix", "x-forwarded-anything"].iter().chain(FORWARDED)
+        {
+            assert!(!look(&local, &with(name, "192.0.2.9")), "{name}");
+        }
+        // A proxy that adds nothing still hands on the name that it was asked by.
+        assert!(
+            !look(&local, &with("host", "vigia.example.test")) && !look(&local, &with("host", "192.0.2.9"))
+        );
+        for host in ["localhost:8642", "LOCALHOST.", "127.0.0.1:8642", "[::1]:8642", "127.0.0.2"] {
+            assert!(look(&local, &with("host", host)), "{host}");
         }
     }
 

@@ -18,6 +18,8 @@ use vigia_core::model::state::{AnyState, StateType};
 use vigia_core::model::ticket::{Reference, TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
+use crate::desk::{ProgramToken, Role};
+
 /// An answer that may take a while: the store's reader or the conductor has to be asked.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -27,6 +29,9 @@ pub enum Trouble {
     /// The engine or the desk said no.
     #[error("{0}")]
     Refused(String),
+    /// It was not asked for as it must be.
+    #[error("{0}")]
+    Wrong(String),
     /// There is no such thing.
     #[error("{0}")]
     Missing(String),
@@ -43,6 +48,8 @@ impl From<Refusal> for Trouble {
             | Refusal::AlreadyAcknowledged(_)
             | Refusal::PassiveOff(_)
             | Refusal::Outdated(_)
+            | Refusal::TooOld { .. }
+            | Refusal::InFuture { .. }
             | Refusal::Reversed
             | Refusal::NotMonitored(_)
             | Refusal::NotChecked(_)
@@ -75,13 +82,14 @@ pub trait Backend: Send + Sync + 'static {
     fn alerts(&self) -> Alerts;
 
     /// Hands in passive results, all in one go; for each why it was refused, or none.
-    fn submit(&self, results: Vec<CheckResult>) -> Answer<'_, Result<Vec<Option<String>>, Trouble>>;
+    fn submit(&self, results: Vec<CheckResult>) -> Answer<'_, Result<Vec<Option<Trouble>>, Trouble>>;
 
     /// The daemon's own meters as Prometheus text.
     fn metrics(&self) -> String;
 
     /// Where each effective value of an object was written; empty for an object that is not there.
-    fn origins(&self, key: &ObjectKey) -> Vec<Origin>;
+    /// Reads the configuration: only for whoever asks.
+    fn defined(&self, key: ObjectKey) -> Answer<'_, Result<Defined, Trouble>>;
 
     /// Newest first.
     fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>>;
@@ -110,6 +118,14 @@ pub trait Backend: Send + Sync + 'static {
     fn users(&self) -> Answer<'_, Result<Vec<Account>, Trouble>>;
 
     fn change_user(&self, change: UserChange, by: By) -> Answer<'_, Result<(), Trouble>>;
+
+    /// Answers with the token itself: the only time that it is said.
+    fn add_token(&self, new: NewToken, by: By) -> Answer<'_, Result<String, Trouble>>;
+
+    fn tokens(&self, name: String) -> Answer<'_, Result<Vec<ProgramToken>, Trouble>>;
+
+    /// Whether a session (or a program's token) that was good before is so still. Is no use of it.
+    fn is_session(&self, token: String) -> Answer<'_, bool>;
 }
 
 /// Who does something that is not an order to the engine, for the audit.
@@ -130,36 +146,6 @@ pub struct Done {
     pub record: Option<u64>,
 }
 
-/// What each role may, in growing order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// May not even look.
-    #[default]
-    Nobody,
-    Viewer,
-    Operator,
-    Editor,
-    Admin,
-}
-
-impl Role {
-    pub const ALL: &'static [Self] = &[Self::Nobody, Self::Viewer, Self::Operator, Self::Editor, Self::Admin];
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Nobody => "nobody",
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|role| role.word() == word && *role != Self::Nobody)
-    }
-}
-
 /// An account, never with its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -176,6 +162,16 @@ pub enum UserChange {
     Disable { name: String },
     Enable { name: String },
     SetRole { name: String, role: Role },
+    RevokeToken { name: String, label: String },
+}
+
+/// A token for a program to be made: it may what its user may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    pub name: String,
+    /// What it is for; one of a kind with its user.
+    pub label: String,
+    pub expires: Option<Timestamp>,
 }
 
 /// What an administrator must know of the configuration and of vigia itself.
@@ -339,15 +335,34 @@ pub struct ReloadGauge {
     pub failures: u64,
 }
 
+/// Where an object that runs was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defined {
+    pub origins: Vec<Origin>,
+    /// Files that are others on disk now than those it was read from.
+    pub changed: Vec<String>,
+    /// Nothing was kept of what runs: this is what the files say now.
+    pub is_of_disk: bool,
+}
+
 /// One effective value and where it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub key: String,
     pub value: String,
-    /// `conf.d/web.yaml:12`; `default` where nobody wrote it.
+    /// `conf.d/web.yaml:12`; `built in` where nobody wrote it.
     pub place: String,
     /// `template web-server`, `group linux`; empty: the object itself.
     pub via: String,
+}
+
+impl Origin {
+    /// What of it nobody wrote.
+    pub const BUILT_IN: &str = "built in";
+
+    pub fn is_built_in(&self) -> bool {
+        self.place == Self::BUILT_IN
+    }
 }
 
 #[derive(Clone, Debug, Default)]

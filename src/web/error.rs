@@ -5,9 +5,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 
-use super::backend::{Role, Trouble};
+use super::backend::Trouble;
 use super::frame::{Frame, Page, Seen};
 use super::query::{QueryError, escape};
+use crate::desk::Role;
 
 /// Why a request is not answered as asked. Becomes a page or JSON in [`dress`], where it is known who asks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,7 @@ pub(crate) enum Failure {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            Trouble::Wrong(text) => Self::Wrong(text),
             Trouble::Refused(text) => Self::Refused(text),
             Trouble::Missing(text) => Self::Missing(text),
             Trouble::Unavailable(text) => Self::Unavailable(text),

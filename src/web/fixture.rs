@@ -32,10 +32,12 @@ use vigia_core::model::ticket::{Reference, TicketClass, TicketHead, TicketStatus
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, ChecksGauge, ConfigProblem, Done, Health, HistoryQuery, HistoryRow,
-    Note, Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role,
-    Segment, Spread, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, By, ChecksGauge, ConfigProblem, Defined, Done, Health, HistoryQuery,
+    HistoryRow, NewToken, Note, Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge,
+    ReloadReport, Segment, Spread, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
 };
+
+use crate::desk::{ProgramToken, Role};
 
 pub(crate) use self::backend::Fixture;
 pub(crate) use self::site::{large, site};

@@ -8,19 +8,22 @@ use vigia_core::engine::world::World;
 
 use super::Web;
 use super::assets;
-use super::backend::{By, Role, Urgency};
+use super::backend::{By, Urgency};
 use super::error::Failure;
 use super::view::{Boxes, Eyes};
 use super::words;
+use crate::desk::Role;
 
 /// Who looks, as found out by [`auth`](super::auth).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Viewer {
     /// None: looks without login.
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) role: Role,
+    /// None: may not even look.
+    pub(crate) role: Option<Role>,
     /// Of the session, to end it with.
     pub(crate) token: Option<String>,
+    pub(crate) is_named_by_proxy: bool,
 }
 
 /// Everything a page needs to know of the request it answers.
@@ -153,8 +156,9 @@ impl Frame {
 }
 
 impl Seen {
-    pub(crate) fn may(&self, role: Role) -> bool {
-        self.viewer.role >= role
+    /// Whether who asks has this role or a greater one; none asks for nothing.
+    pub(crate) fn may(&self, needs: impl Into<Option<Role>>) -> bool {
+        self.viewer.role >= needs.into()
     }
 
     /// Who an order is from.
@@ -163,7 +167,8 @@ impl Seen {
     }
 
     pub(crate) fn by(&self) -> By {
-        By { name: self.author(), role: self.viewer.role, from: self.from.clone() }
+        let role = self.viewer.role.unwrap_or(Role::Viewer);
+        By { name: self.author(), role, from: self.from.clone() }
     }
 
     /// A frame whose totals are kept up to date; what it surrounds stands still.
@@ -178,7 +183,7 @@ impl Seen {
             banners: if may_look { banners(self) } else { Vec::new() },
             said: self.said.clone(),
             user: self.viewer.name.clone(),
-            role: self.viewer.role.word(),
+            role: self.viewer.role.map_or("", Role::word),
             has_session: self.viewer.token.is_some(),
             may_look,
             may_act: self.may(Role::Operator),

@@ -20,17 +20,17 @@ use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, ConfigProblem, Done, Health, HistoryQuery, HistoryRow, Note,
-    Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Role, Segment,
-    StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, By, ConfigProblem, Defined, Done, Health, HistoryQuery, HistoryRow,
+    NewToken, Note, Notice, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport,
+    Segment, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
 };
 use crate::config::problem::{Reported, Severity};
-use crate::desk::{self, Desk, DeskError, LoginRefused, Password, Token, Who};
+use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
 use crate::store::alarms::{AlarmFilter, AlarmSort};
 use crate::store::log::{LogFilter, LogLine};
 use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
-use crate::store::{Slice, Store, StoreError, alarms, log, tickets};
+use crate::store::{Slice, Sorted, Store, StoreError, alarms, log, tickets};
 
 /// What only `app` knows, asked for when a page needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub struct Facts {
     pub notices: Vec<Notice>,
 }
 
-/// Where the values of an object were written.
-pub type Origins = Arc<dyn Fn(&ObjectKey) -> Vec<Origin> + Send + Sync>;
+/// Reads where the values of an object were written. Blocks.
+pub type Definitions = Arc<dyn Fn(&ObjectKey) -> Result<Defined, String> + Send + Sync>;
 
 /// Changes of state that a ribbon of a month is drawn from; an object that changes more often is known for less.
 const RIBBON_CHANGES: usize = 5000;
@@ -57,7 +57,7 @@ pub struct House {
     store: Store,
     desk: Desk,
     facts: watch::Receiver<Facts>,
-    origins: Origins,
+    definitions: Definitions,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
     health: Mutex<Option<Translated>>,
     /// Bytes; 0 while not known.
@@ -73,10 +73,10 @@ impl House {
         store: Store,
         desk: Desk,
         facts: watch::Receiver<Facts>,
-        origins: Origins,
+        definitions: Definitions,
     ) -> Self {
         let size = Arc::new(AtomicU64::new(size_of(store.path())));
-        Self { handle, store, desk, facts, origins, health: Mutex::new(None), size }
+        Self { handle, store, desk, facts, definitions, health: Mutex::new(None), size }
     }
 
     /// The size of the database when somebody last wanted to know. Looking at a file may block, so whoever asks
@@ -162,10 +162,10 @@ impl Backend for House {
         }
     }
 
-    fn submit(&self, results: Vec<CheckResult>) -> Answer<'_, Result<Vec<Option<String>>, Trouble>> {
+    fn submit(&self, results: Vec<CheckResult>) -> Answer<'_, Result<Vec<Option<Trouble>>, Trouble>> {
         Box::pin(async move {
             let refusals = self.handle.submit(results).await?;
-            Ok(refusals.into_iter().map(|refusal| refusal.map(|why| why.to_string())).collect())
+            Ok(refusals.into_iter().map(|refusal| refusal.map(Trouble::from)).collect())
         })
     }
 
@@ -272,8 +272,14 @@ impl Backend for House {
         self.handle.meters().text()
     }
 
-    fn origins(&self, key: &ObjectKey) -> Vec<Origin> {
-        (self.origins)(key)
+    fn defined(&self, key: ObjectKey) -> Answer<'_, Result<Defined, Trouble>> {
+        let definitions = self.definitions.clone();
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || definitions(&key)).await;
+            let read =
+                read.unwrap_or_else(|_panic| Err("it cannot be read where this is defined".to_owned()));
+            read.map_err(Trouble::Unavailable)
+        })
     }
 
     fn history(&self, wanted: HistoryQuery) -> Answer<'_, Result<Vec<HistoryRow>, Trouble>> {
@@ -301,7 +307,7 @@ impl Backend for House {
                 service: wanted.service,
                 text: wanted.text,
                 state: wanted.state.as_deref().and_then(AnyState::from_word),
-                sort: wanted.sort.as_deref().and_then(AlarmSort::from_word).unwrap_or_default(),
+                sorted: sorted(wanted.sort.as_deref(), AlarmSort::from_word)?,
                 slice: Slice { limit: wanted.limit, offset: wanted.offset },
                 ..AlarmFilter::default()
             };
@@ -333,7 +339,7 @@ impl Backend for House {
                 host: wanted.host,
                 service: wanted.service,
                 text: wanted.text,
-                sort: wanted.sort.as_deref().and_then(TicketSort::from_word).unwrap_or(TicketSort::Updated),
+                sorted: sorted(wanted.sort.as_deref().or(Some("-updated")), TicketSort::from_word)?,
                 slice: Slice { limit: wanted.limit, offset: wanted.offset },
                 ..TicketFilter::default()
             };
@@ -385,7 +391,7 @@ impl Backend for House {
             };
             Some(Account {
                 name: who.name.into(),
-                role: role(who.role),
+                role: who.role,
                 contact: who.contact.map(Into::into),
                 is_disabled: false,
             })
@@ -405,11 +411,30 @@ impl Backend for House {
         Box::pin(async move {
             let account = |user: desk::User| Account {
                 name: user.name.into(),
-                role: role(user.role),
+                role: user.role,
                 contact: user.contact.map(Into::into),
                 is_disabled: user.disabled.is_some(),
             };
             Ok(self.desk.users().await?.into_iter().map(account).collect())
+        })
+    }
+
+    fn add_token(&self, new: NewToken, by: By) -> Answer<'_, Result<String, Trouble>> {
+        Box::pin(async move {
+            let token = self.desk.add_token(&who(by), &new.name, &new.label, new.expires).await?;
+            Ok(token.reveal().to_owned())
+        })
+    }
+
+    fn tokens(&self, name: String) -> Answer<'_, Result<Vec<ProgramToken>, Trouble>> {
+        Box::pin(async move { Ok(self.desk.tokens(&name).await?) })
+    }
+
+    fn is_session(&self, token: String) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let Some(token) = Token::parse(&token) else { return false };
+            // Not known is not over: a page does not go blind because the disk does.
+            self.desk.is_known(&token).await.unwrap_or(true)
         })
     }
 
@@ -418,9 +443,6 @@ impl Backend for House {
             let by = who(by);
             match change {
                 UserChange::Add { name, role, password, contact } => {
-                    let role = desk::Role::from_word(role.word()).ok_or_else(|| {
-                        Trouble::Refused(format!("nobody can be given the role {}", role.word()))
-                    })?;
                     let new = desk::NewUser {
                         name,
                         role,
@@ -435,11 +457,9 @@ impl Backend for House {
                 }
                 UserChange::Disable { name } => self.desk.set_disabled(&by, &name, true).await?,
                 UserChange::Enable { name } => self.desk.set_disabled(&by, &name, false).await?,
-                UserChange::SetRole { name, role } => {
-                    let role = desk::Role::from_word(role.word()).ok_or_else(|| {
-                        Trouble::Refused(format!("nobody can be given the role {}", role.word()))
-                    })?;
-                    self.desk.set_role(&by, &name, role).await?;
+                UserChange::SetRole { name, role } => self.desk.set_role(&by, &name, role).await?,
+                UserChange::RevokeToken { name, label } => {
+                    self.desk.revoke_token(&by, &name, &label).await?;
                 }
             }
             Ok(())
@@ -447,24 +467,23 @@ impl Backend for House {
     }
 }
 
+fn sorted<T: Copy + Default>(
+    word: Option<&str>,
+    field: impl Fn(&str) -> Option<T>,
+) -> Result<Sorted<T>, Trouble> {
+    let Some(word) = word else { return Ok(Sorted::default()) };
+    let wrong = || Trouble::Wrong(format!("`{word}` is not a field that this list can be sorted by"));
+    Sorted::parse(word, field).ok_or_else(wrong)
+}
+
 /// The person of a door, for the desk's audit.
 fn who(by: By) -> Who {
-    let role = desk::Role::from_word(by.role.word()).unwrap_or(desk::Role::Viewer);
-    Who { name: by.name.to_string(), role, contact: None, sight: None, peer: Some(by.from) }
+    Who { name: by.name.to_string(), role: by.role, contact: None, sight: None, peer: Some(by.from) }
 }
 
 /// Bytes of a file; 0 where it cannot be looked at.
 fn size_of(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())
-}
-
-fn role(role: desk::Role) -> Role {
-    match role {
-        desk::Role::Viewer => Role::Viewer,
-        desk::Role::Operator => Role::Operator,
-        desk::Role::Editor => Role::Editor,
-        desk::Role::Admin => Role::Admin,
-    }
 }
 
 fn translate(health: &ConfigHealth) -> Health {

@@ -26,11 +26,11 @@ use vigia_core::model::state::Condition;
 use vigia_core::model::status::Status;
 
 use super::error::Failure;
-use super::frame::Seen;
+use super::frame::{self, Seen};
 use super::list;
 use super::query::{ListQuery, MOST, Pairs};
 use super::view::{Eyes, Row, Rows};
-use super::{Web, api};
+use super::{Web, api, auth};
 
 /// A viewer slower than this many publications gets its page afresh.
 const BACKLOG: usize = 16;
@@ -181,6 +181,9 @@ struct Viewer {
     beat: Interval,
     waiting: std::collections::VecDeque<Event>,
     has_ended: bool,
+    /// Who watches, and a word when that may have changed.
+    watcher: frame::Viewer,
+    accounts: watch::Receiver<()>,
 }
 
 #[derive(Template)]
@@ -220,6 +223,7 @@ pub(crate) async fn events(
     if view == View::Api {
         query.limit = MOST;
     }
+    let accounts = seen.web.accounts.subscribe();
     // Subscribed before the look at the world: nothing falls between.
     let changes = seen.web.live.changes.subscribe();
     let latest = seen.web.live.latest();
@@ -237,6 +241,8 @@ pub(crate) async fn events(
         beat,
         waiting: std::collections::VecDeque::new(),
         has_ended: false,
+        watcher: seen.viewer,
+        accounts,
         web: seen.web,
     };
     viewer.look(&latest.after);
@@ -272,7 +278,12 @@ impl Viewer {
             }
             tokio::select! {
                 () = self.web.live.stop.cancelled() => return None,
+                _ = self.accounts.changed() => self.has_ended = !auth::is_still(&self.web, &self.watcher).await,
                 _ = self.beat.tick() => {
+                    // Logins run out, too.
+                    if !auth::is_still(&self.web, &self.watcher).await {
+                        return None;
+                    }
                     let latest = self.web.live.latest();
                     self.beat_now(&latest);
                 }

@@ -33,6 +33,7 @@ use std::sync::atomic::AtomicU64;
 
 use axum::Router;
 use jiff::tz::TimeZone;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use auth::Rules;
@@ -49,6 +50,8 @@ pub struct Shared {
     rules: Rules,
     problems: ProblemIndex,
     live: Live,
+    /// Told whenever a login ended or an account was changed: who watches may not any more.
+    accounts: watch::Sender<()>,
     zone: TimeZone,
     /// Requests that ended in a caught panic.
     panics: AtomicU64,
@@ -71,6 +74,7 @@ impl Web {
             rules,
             problems: ProblemIndex::default(),
             live,
+            accounts: watch::Sender::new(()),
             zone: TimeZone::system(),
             panics: AtomicU64::new(0),
         };

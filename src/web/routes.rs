@@ -17,9 +17,9 @@ use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::backend::Role;
 use super::error::Failure;
 use super::{Web, api, assets, auth, live, metrics, old, pages};
+use crate::desk::Role;
 
 /// A batch of a thousand passive results with long output fits.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
@@ -31,24 +31,25 @@ const METRICS: &str = "/metrics";
 
 pub(super) struct Route {
     pub(super) path: &'static str,
-    pub(super) needs: Role,
+    /// None: anybody.
+    pub(super) needs: Option<Role>,
     call: fn() -> MethodRouter<Web>,
 }
 
 const fn look(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Viewer, call }
+    Route { path, needs: Some(Role::Viewer), call }
 }
 
 const fn open(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Nobody, call }
+    Route { path, needs: None, call }
 }
 
 const fn act(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Operator, call }
+    Route { path, needs: Some(Role::Operator), call }
 }
 
 const fn rule(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
-    Route { path, needs: Role::Admin, call }
+    Route { path, needs: Some(Role::Admin), call }
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -80,7 +81,9 @@ pub(super) const ROUTES: &[Route] = &[
     look("/api/v1/hosts", || get(api::objects::hosts)),
     look("/api/v1/services", || get(api::objects::services)),
     look("/api/v1/hosts/{host}", || get(api::objects::host)),
+    look("/api/v1/hosts/{host}/origins", || get(api::objects::host_origins)),
     look("/api/v1/hosts/{host}/services/{service}", || get(api::objects::service)),
+    look("/api/v1/hosts/{host}/services/{service}/origins", || get(api::objects::service_origins)),
     look("/api/v1/history", || get(api::objects::history)),
     look("/api/v1/comments", || get(api::objects::comments)),
     look("/api/v1/downtimes", || get(api::objects::downtimes)),
@@ -106,12 +109,15 @@ pub(super) const ROUTES: &[Route] = &[
     act("/api/v1/alarms/{id}/own", || post(api::acts::own_alarm)),
     act("/api/v1/alarms/{id}/ticket", || post(api::acts::ticket_for_alarm)),
     rule("/api/v1/reload", || post(api::process::reload)),
-    Route { path: "/api/v1/users", needs: Role::Admin, call: || get(api::users::list) },
+    Route { path: "/api/v1/users", needs: Some(Role::Admin), call: || get(api::users::list) },
     rule("/api/v1/users", || post(api::users::add)),
     rule("/api/v1/users/{name}/password", || post(api::users::password)),
     rule("/api/v1/users/{name}/disable", || post(api::users::disable)),
     rule("/api/v1/users/{name}/enable", || post(api::users::enable)),
     rule("/api/v1/users/{name}/role", || post(api::users::role)),
+    Route { path: "/api/v1/users/{name}/tokens", needs: Some(Role::Admin), call: || get(api::users::tokens) },
+    rule("/api/v1/users/{name}/tokens", || post(api::users::add_token)),
+    rule("/api/v1/users/{name}/tokens/{label}/revoke", || post(api::users::revoke_token)),
     open("/api/v1/login", || post(api::users::login)),
     // For machines
     look(METRICS, || get(metrics::page)),

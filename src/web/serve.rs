@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -34,7 +34,7 @@ pub async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken)
             let (stream, address) = door.accept().await?;
             // Small answers leave at once.
             drop(stream.set_nodelay(true));
-            Ok((stream, Peer::Tcp(address)))
+            Ok((stream, Caller::Tcp(address)))
         })
     };
     serve(accept, router, stop).await;
@@ -53,15 +53,33 @@ pub async fn local(
         Box::pin(async move {
             let (stream, _) = door.accept().await?;
             let uid = stream.peer_cred()?.uid();
-            let user: Arc<str> = name_of(uid).unwrap_or_else(|| format!("uid {uid}")).into();
-            Ok((stream, Peer::Local { user }))
+            Ok((stream, Caller::Local { uid, name_of }))
         })
     };
     serve(accept, router, stop).await;
 }
 
 /// The next connection. Boxed, since only then is the whole `Send`: one small allocation a connection.
-type Accepting<S> = Pin<Box<dyn Future<Output = io::Result<(S, Peer)>> + Send>>;
+type Accepting<S> = Pin<Box<dyn Future<Output = io::Result<(S, Caller)>> + Send>>;
+
+/// Who connected, before it is known by name.
+enum Caller {
+    Tcp(SocketAddr),
+    Local { uid: u32, name_of: fn(u32) -> Option<String> },
+}
+
+impl Caller {
+    async fn peer(self) -> Peer {
+        match self {
+            Self::Tcp(address) => Peer::Tcp(address),
+            Self::Local { uid, name_of } => {
+                // The system may ask a directory on the network, and that may take its time.
+                let name = tokio::task::spawn_blocking(move || name_of(uid)).await.ok().flatten();
+                Peer::Local { user: name.unwrap_or_else(|| format!("uid {uid}")).into() }
+            }
+        }
+    }
+}
 
 async fn serve<S>(accept: impl Fn() -> Accepting<S> + Send, router: Router, stop: CancellationToken)
 where
@@ -79,7 +97,7 @@ where
             accepted = accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, &router, &graceful, permit),
+            Ok((stream, caller)) => connection(stream, caller, router.clone(), graceful.watcher(), permit),
             Err(error) => {
                 // Out of descriptors: those in use must end first, and asking again at once would only spin.
                 tracing::warn!(event = "web.accept", error = %error, "cannot take a connection");
@@ -90,24 +108,18 @@ where
     drop(tokio::time::timeout(GRACE, graceful.shutdown()).await);
 }
 
-fn connection<S>(
-    stream: S,
-    peer: Peer,
-    router: &Router,
-    graceful: &GracefulShutdown,
-    permit: OwnedSemaphorePermit,
-) where
+fn connection<S>(stream: S, caller: Caller, router: Router, graceful: Watcher, permit: OwnedSemaphorePermit)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = TowerToHyperService::new(router.clone().layer(Extension(peer)));
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
-    let serving = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    let watched = graceful.watch(serving);
     // Ends with its client or with the grace; `graceful` knows of it.
     tokio::spawn(async move {
-        if let Err(error) = watched.await {
+        let service = TowerToHyperService::new(router.layer(Extension(caller.peer().await)));
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
+        let serving = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        if let Err(error) = graceful.watch(serving).await {
             tracing::debug!(event = "web.connection", error = %error, "a connection ended early");
         }
         drop(permit);

@@ -114,17 +114,170 @@ async fn old_bookmarks_lead_to_pages_that_are_there() {
 async fn results_come_in_bulk_and_each_that_is_refused_is_named() {
     let daemon = with("").await;
     let result = |host: &str, service: &str, state: Value| json!({"host": host, "service": service, "state": state, "output": "OK"});
-    let mut results: Vec<Value> = (0..5000).map(|n| result("web1", "HTTP", json!(n % 2))).collect();
+    let mut results: Vec<Value> = (0..10_000).map(|n| result("web1", "HTTP", json!(n % 2))).collect();
     results.push(result("web1", "SSH", json!("WARNING")));
     results.push(result("web1", "gone", json!(0)));
     results.push(result("db1", "MYSQL", json!("splendid")));
+    results.push(json!({"host": "db1", "service": "MYSQL", "state": 0}));
     let answer = acts(&daemon, "/api/v1/results", json!({"results": results})).await;
-    assert_eq!(answer["accepted"], 5001, "{answer}");
-    let refused = answer["refused"].as_array().expect("a list");
-    let named: Vec<(&Value, &Value)> = refused.iter().map(|one| (&one["host"], &one["service"])).collect();
-    assert_eq!(named, [(&json!("db1"), &json!("MYSQL")), (&json!("web1"), &json!("gone"))], "{answer}");
+    assert_eq!(answer["accepted"], 10_001, "{answer}");
+    assert_eq!(
+        answer["refused"],
+        json!([
+            {"index": 10_001, "host": "web1", "service": "gone", "error": "there is no host or service `web1/gone`"},
+            {"index": 10_002, "host": "db1", "service": "MYSQL", "error": "`splendid` is not a state"},
+            {"index": 10_003, "host": "db1", "service": "MYSQL", "error": "missing field `output`"},
+        ])
+    );
     daemon.wait_for("/api/v1/hosts/web1/services/SSH", |service| service["state"] == 1).await;
     daemon.wait_for("/api/v1/hosts/web1/services/HTTP", |service| service["state"] == 1).await;
+    let (_folder, database) = (daemon.folder(), daemon.state().join("vigia.db"));
+    daemon.stop().await;
+    let connection = rusqlite::Connection::open(&database).expect("it opens");
+    let count = "SELECT count(*) FROM audit WHERE action = 'submit-result'";
+    let audited: i64 = connection.query_row(count, [], |row| row.get(0)).expect("a number");
+    assert_eq!(audited, 0, "results are not acts of a person");
+}
+
+#[tokio::test]
+async fn a_result_says_when_it_was_seen_and_is_believed_within_bounds() {
+    let daemon = with("").await;
+    let now = daemon.get("/api/v1/status").await["program_start"].as_i64().expect("a second");
+    let result = |service: &str, at: i64| json!({"host": "web1", "service": service, "state": 2, "output": "x", "at": at});
+    let (status, answer) = daemon.post("/api/v1/result", &result("HTTP", now - 200_000)).await;
+    assert_eq!(status, 409, "{answer}");
+    assert!(answer["error"].as_str().expect("a text").contains("more than a day ago"), "{answer}");
+    let (status, answer) = daemon.post("/api/v1/result", &result("HTTP", now + 7200)).await;
+    assert_eq!(status, 409, "{answer}");
+    assert!(answer["error"].as_str().expect("a text").contains("still to come"), "{answer}");
+    assert_eq!(daemon.get("/api/v1/tickets").await["total"], 0);
+    acts(&daemon, "/api/v1/result", result("SSH", now - 3600)).await;
+    let ssh = "/api/v1/hosts/web1/services/SSH";
+    daemon.wait_for(ssh, |service| service["last_check"] == now - 3600).await;
+    let (status, answer) = daemon.post("/api/v1/result", &result("SSH", now - 3700)).await;
+    assert_eq!(status, 409, "{answer}");
+    assert!(answer["error"].as_str().expect("a text").contains("newer result"), "{answer}");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn every_list_is_sorted_both_ways() {
+    let daemon = with("").await;
+    for (service, title) in [("HTTP", "b"), ("SSH", "c")] {
+        report_hard(&daemon, "web1", service, 2, "x").await;
+        acts(&daemon, "/api/v1/tickets", json!({"title": title, "text": "x"})).await;
+    }
+    daemon.wait_for_total("/api/v1/alarms?status=open", 2).await;
+    let firsts = async |list: &str, field: &str| {
+        let one = daemon.get(&format!("/api/v1/{list}&sort={field}")).await["items"][0].clone();
+        let other = daemon.get(&format!("/api/v1/{list}&sort=-{field}")).await["items"][0].clone();
+        (one, other)
+    };
+    for field in ["last", "first", "host_name"] {
+        let (one, other) = firsts("alarms?status=all", field).await;
+        assert_ne!(one["id"], other["id"], "{field}");
+    }
+    for field in ["updated", "opened", "title"] {
+        let (one, other) = firsts("tickets?status=all", field).await;
+        assert_ne!(one["reference"], other["reference"], "{field}");
+    }
+    for list in ["alarms", "tickets", "services"] {
+        let (status, answer) = daemon.text(&format!("/api/v1/{list}?sort=colour")).await;
+        assert!(status == 400 && answer.contains("colour"), "{list}: {answer}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_shows_its_token_until_it_is_revoked() {
+    let daemon = with("web: {auth: {anonymous: none}}\n").await;
+    add_operator(&daemon).await;
+    let made = daemon.cli(&["user", "token", "add", "ana", "backup", "--expires", "90d"]).await;
+    let token = String::from_utf8(made.stdout).expect("text");
+    assert!(made.status.success() && token.trim().len() > 30, "{token}");
+    let bearer = format!("Bearer {}", token.trim());
+    let hosts = || async { get(&daemon, "/api/v1/hosts", &[("authorization", &bearer)]).await.0 };
+    assert_eq!(hosts().await, 200);
+    let users = get(&daemon, "/api/v1/users", &[("authorization", &bearer)]).await.0;
+    assert_eq!(users, 403, "it may what its user may");
+
+    let again = daemon.cli(&["user", "token", "add", "ana", "backup"]).await;
+    assert_eq!(again.status.code(), Some(1), "one of a label");
+    let listed = daemon.cli(&["user", "token", "list", "ana"]).await;
+    let listed = String::from_utf8(listed.stdout).expect("text");
+    assert!(listed.contains("backup") && !listed.contains(token.trim()), "{listed}");
+
+    let revoked = daemon.cli(&["user", "token", "revoke", "ana", "backup"]).await;
+    assert!(revoked.status.success());
+    assert_eq!(hosts().await, 401);
+    let nobody = daemon.cli(&["user", "token", "list", "nobody"]).await;
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("there is no user `nobody`"));
+    daemon.stop().await;
+}
+
+/// An open stream of events under a login; ends by itself only when it is ended.
+async fn stream(daemon: &TestDaemon, token: &str) -> hyper::body::Incoming {
+    let request = hyper::Request::get(daemon.url("/api/v1/events?view=services"))
+        .header("authorization", format!("Bearer {token}"))
+        .body(String::new())
+        .expect("a request");
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<String>();
+    let answer = client.request(request).await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let mut body = answer.into_body();
+    body.frame().await.expect("it begins").expect("a frame");
+    body
+}
+
+#[tokio::test]
+async fn who_is_out_sees_nothing_more_not_even_on_a_page_that_is_open() {
+    let daemon = with("web: {auth: {anonymous: none}}\n").await;
+    add_operator(&daemon).await;
+    let (name, password) = crate::support::site::OPERATOR;
+    let login = json!({"name": name, "password": password});
+    let token = acts(&daemon, "/api/v1/login", login).await["token"].as_str().expect("a token").to_owned();
+    let open = stream(&daemon, &token).await;
+    acts(&daemon, "/api/v1/users/ana/disable", json!({})).await;
+    open.collect().await.expect("it ends in order");
+    let bearer = format!("Bearer {token}");
+    assert_eq!(get(&daemon, "/api/v1/hosts", &[("authorization", &bearer)]).await.0, 401);
+
+    acts(&daemon, "/api/v1/users/ana/enable", json!({})).await;
+    let made = daemon.cli(&["user", "token", "add", "ana", "wall"]).await;
+    let token = String::from_utf8(made.stdout).expect("text");
+    let open = stream(&daemon, token.trim()).await;
+    daemon.cli(&["user", "token", "revoke", "ana", "wall"]).await;
+    open.collect().await.expect("it ends in order");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_under_another_hash_is_served_and_not_kept() {
+    let daemon = with("").await;
+    let (_, _, page) = get(&daemon, "/services", &[]).await;
+    let (_, rest) = page.split_once("href=\"/static/").expect("a style");
+    let (own, _) = rest.split_once('"').expect("its end");
+    let kept = |path: String| async move {
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<String>();
+        let request = hyper::Request::get(path).body(String::new()).expect("a request");
+        let answer = client.request(request).await.expect("an answer");
+        (answer.status().as_u16(), answer.headers()["cache-control"].to_str().expect("text").to_owned())
+    };
+    let (status, words) = kept(daemon.url(&format!("/static/{own}"))).await;
+    assert!(status == 200 && words.contains("immutable"), "{words}");
+    let name = own.rsplit('/').next().expect("a name");
+    assert_eq!(kept(daemon.url(&format!("/static/000000000000/{name}"))).await, (200, "no-cache".to_owned()));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn this_machines_own_name_is_answered_to_and_no_other() {
+    let daemon = with("").await;
+    let name = nix::unistd::gethostname().expect("a name").into_string().expect("text");
+    assert_ne!(get(&daemon, "/services", &[("host", &name)]).await.0, 421);
+    assert_eq!(get(&daemon, "/services", &[("host", "rebound.example.test")]).await.0, 421);
+    // Who asks by a name that others use may be anybody, sent here by a proxy.
+    assert_eq!(get(&daemon, "/api/v1/hosts", &[("host", &name)]).await.0, 401);
     daemon.stop().await;
 }
 

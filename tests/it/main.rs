@@ -10,6 +10,7 @@ mod browser;
 mod checks;
 mod cli;
 mod crash;
+mod definition;
 mod doors;
 mod examples;
 mod generated_pages;

@@ -61,7 +61,7 @@ pub(super) const AUTH: &[Key] = &[
         "anonymous",
         Type::Word(&["loopback", "none", "all"]),
         "loopback",
-        "Who may look without login; `loopback`: whoever comes from this machine, and no header says that it was forwarded",
+        "Who may look without login; `loopback`: whoever comes from this machine, unless a header or the name in `Host` says that it was forwarded",
     )
     .restart(),
     Key::new("password", Type::Map(PASSWORD), "", "What passwords must be"),

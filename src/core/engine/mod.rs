@@ -18,6 +18,7 @@ mod result;
 mod rule;
 mod schedule;
 pub mod selection;
+mod submission;
 pub mod table;
 mod ticket;
 mod timers;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::member::{Definition, Member};
 use super::period::Periods;
 use super::transition::{Facts, Step, Transition, advance};
-use super::{Engine, flapping, tell, verdict};
+use super::{Engine, flapping, submission, tell, verdict};
 use crate::model::check::{CheckResult, Source};
 use crate::model::event::{Event, StateChange, What};
 use crate::model::id::{Checkable, HostId, ProblemId, ServiceId};
@@ -48,6 +48,8 @@ impl Engine {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
+        let seen = submission::as_seen(result, now)?;
+        let result = &*seen;
         match self.locate(result)? {
             Checkable::Host(id) => {
                 self.admit(id, result, now)?;

@@ -149,6 +149,14 @@ pub enum Refusal {
     PassiveOff(ObjectKey),
     #[error("a newer result for `{0}` is already known")]
     Outdated(ObjectKey),
+    #[error(
+        "the result for `{subject}` is of {at}, more than a day ago: it says nothing of how things are now"
+    )]
+    TooOld { subject: ObjectKey, at: Timestamp },
+    #[error(
+        "the result for `{subject}` is of {at}, which is still to come: set the clock of its sender, or send no time"
+    )]
+    InFuture { subject: ObjectKey, at: Timestamp },
     #[error("the downtime ends before it begins")]
     Reversed,
     #[error("the downtime lies in the past")]

@@ -200,7 +200,7 @@ async fn lists_filter_sort_and_page_and_wild_cards_mean_themselves() {
     let filter = AlarmFilter {
         open: Some(true),
         host: Some("web01".to_owned()),
-        sort: alarms::AlarmSort::Severity,
+        sorted: crate::store::Sorted { by: alarms::AlarmSort::Severity, is_descending: true },
         slice: Slice { limit: 2, offset: 1 },
         ..AlarmFilter::default()
     };

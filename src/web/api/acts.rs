@@ -327,14 +327,14 @@ pub(crate) async fn result(
 ) -> Result<Json<Value>, Failure> {
     let CheckResult { key: subject, verdict, output, finished: at, .. } =
         asked.read(seen.eyes.now).map_err(Failure::Wrong)?;
-    let operation = Operation::SubmitResult { subject, verdict, output, at };
-    let answer = seen.give(operation).await?;
+    let answer = seen.give(Operation::SubmitResult { subject, verdict, output, at }).await?;
     Ok(done("result taken", &answer))
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Batch {
-    results: Vec<Submitted>,
+    /// Read one by one, so that a mistake in one of them costs only that one.
+    results: Vec<Value>,
 }
 
 /// All in one go to the engine, each on its own there: one that is refused does not hold up the others. They are
@@ -344,27 +344,27 @@ pub(crate) async fn results(
     Body(asked): Body<Batch>,
 ) -> Result<Json<Value>, Failure> {
     let mut refused = Vec::new();
-    let mut refuse = |submitted: &Submitted, why: String| {
-        refused.push(json!({"host": submitted.host, "service": submitted.service, "error": why}));
-    };
     let (mut results, mut places) = (Vec::with_capacity(asked.results.len()), Vec::new());
-    for submitted in &asked.results {
-        match submitted.read(seen.eyes.now) {
+    for (index, said) in asked.results.iter().enumerate() {
+        let submitted = Submitted::deserialize(said).map_err(|error| error.to_string());
+        match submitted.and_then(|submitted| submitted.read(seen.eyes.now)) {
             Ok(result) => {
                 results.push(result);
-                places.push(submitted);
+                places.push(index);
             }
-            Err(why) => refuse(submitted, why),
+            Err(why) => refused.push((index, why)),
         }
     }
     let answers = seen.web.backend.submit(results).await?;
-    let mut accepted = 0;
-    for (submitted, answer) in places.into_iter().zip(answers) {
-        match answer {
-            None => accepted += 1,
-            Some(why) => refuse(submitted, why),
-        }
-    }
+    let answered = places.into_iter().zip(answers);
+    refused.extend(answered.filter_map(|(index, answer)| Some((index, answer?.to_string()))));
+    refused.sort_unstable();
+    let accepted = asked.results.len() - refused.len();
+    let refusal = |(index, why): (usize, String)| {
+        let said = |field: &str| asked.results.get(index).and_then(|said| said.get(field));
+        json!({"index": index, "host": said("host"), "service": said("service"), "error": why})
+    };
+    let refused: Vec<Value> = refused.into_iter().map(refusal).collect();
     Ok(Json(
         json!({ "message": format!("{accepted} results taken"), "accepted": accepted, "refused": refused }),
     ))

@@ -13,7 +13,7 @@ use vigia_core::model::status::Status;
 use vigia_core::model::time::Timestamp;
 
 use super::{list, seconds};
-use crate::web::backend::{HistoryQuery, HistoryRow};
+use crate::web::backend::{HistoryQuery, HistoryRow, Origin};
 use crate::web::error::Failure;
 use crate::web::frame::Seen;
 use crate::web::list as select;
@@ -55,17 +55,46 @@ pub(crate) async fn service(
     one(&seen, &ObjectKey::service(host.as_str(), service.as_str()))
 }
 
-fn one(seen: &Seen, key: &ObjectKey) -> Result<Json<Value>, Failure> {
+pub(crate) async fn host_origins(
+    Extension(seen): Extension<Seen>,
+    Path(host): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    origins(&seen, ObjectKey::host(host.as_str())).await
+}
+
+pub(crate) async fn service_origins(
+    Extension(seen): Extension<Seen>,
+    Path((host, service)): Path<(String, String)>,
+) -> Result<Json<Value>, Failure> {
+    origins(&seen, ObjectKey::service(host.as_str(), service.as_str())).await
+}
+
+/// Where each value of it was written: as it runs, and which of these files are others on disk.
+async fn origins(seen: &Seen, key: ObjectKey) -> Result<Json<Value>, Failure> {
+    find(seen, &key)?;
+    let found = seen.web.backend.defined(key).await?;
+    let origin = |o: &Origin| json!({"key": o.key, "value": o.value, "place": o.place, "via": o.via});
+    let items: Vec<Value> = found.origins.iter().map(origin).collect();
+    Ok(Json(json!({
+        "total": items.len(),
+        "items": items,
+        "changed": found.changed,
+        "of_disk": found.is_of_disk,
+    })))
+}
+
+fn find(seen: &Seen, key: &ObjectKey) -> Result<Checkable, Failure> {
     let found = seen.world.inventory.find(key);
-    let object = found.ok_or_else(|| Failure::Missing(format!("there is no host or service `{key}`")))?;
+    found.ok_or_else(|| Failure::Missing(format!("there is no host or service `{key}`")))
+}
+
+fn one(seen: &Seen, key: &ObjectKey) -> Result<Json<Value>, Failure> {
+    let object = find(seen, key)?;
     let mut item = item(&seen.world, object);
     if let Some(fields) = item.as_object_mut() {
         fields.insert("comments".to_owned(), Value::from(comments_of(&seen.world, |subject| subject == key)));
         fields
             .insert("downtimes".to_owned(), Value::from(downtimes_of(&seen.world, |subject| subject == key)));
-        let origins = seen.web.backend.origins(key);
-        let origin = |o: &crate::web::backend::Origin| json!({"key": o.key, "value": o.value, "place": o.place, "via": o.via});
-        fields.insert("origins".to_owned(), origins.iter().map(origin).collect());
     }
     Ok(Json(item))
 }

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acts::Body;
-use crate::web::backend::{Account, Role, Trouble, UserChange};
+use crate::desk::{ProgramToken, Role};
+use crate::web::backend::{Account, NewToken, Trouble, UserChange};
 use crate::web::error::Failure;
 use crate::web::frame::Seen;
+use crate::web::orders;
 
 pub(crate) async fn list(Extension(seen): Extension<Seen>) -> Result<Json<Value>, Failure> {
     let users = seen.web.backend.users().await?;
@@ -90,11 +92,12 @@ pub(crate) async fn role(
 
 fn role_of(word: &str) -> Result<Role, Failure> {
     let wrong = || Failure::Wrong(format!("`{word}` is not a role: viewer, operator, editor or admin"));
-    Role::parse(word).ok_or_else(wrong)
+    Role::from_word(word).ok_or_else(wrong)
 }
 
 async fn change(seen: &Seen, change: UserChange, told: String) -> Result<Json<Value>, Failure> {
     seen.web.backend.change_user(change, seen.by()).await?;
+    seen.web.accounts.send_replace(());
     Ok(Json(json!({ "message": told })))
 }
 
@@ -112,8 +115,53 @@ pub(crate) async fn login(
     match seen.web.backend.login(who.name, who.password, seen.from.clone()).await {
         Ok(token) => Ok(Json(json!({ "token": token })).into_response()),
         Err(Trouble::Unavailable(text)) => Err(Failure::Unavailable(text)),
-        Err(Trouble::Refused(text) | Trouble::Missing(text)) => {
+        Err(Trouble::Wrong(text) | Trouble::Refused(text) | Trouble::Missing(text)) => {
             Ok((StatusCode::UNAUTHORIZED, Json(json!({ "error": text, "hint": null }))).into_response())
         }
     }
+}
+
+/// Programs' tokens of a user.
+pub(crate) async fn tokens(
+    Extension(seen): Extension<Seen>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    let tokens = seen.web.backend.tokens(name).await?;
+    let item = |token: &ProgramToken| {
+        json!({
+            "label": token.label,
+            "created": token.created.as_second(),
+            "expires": super::seconds(token.expires),
+            "used": super::seconds(token.used),
+        })
+    };
+    Ok(Json(super::list(tokens.len(), tokens.iter().map(item).collect())))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AskedToken {
+    label: String,
+    /// As people say times; none: until it is revoked.
+    expires: Option<String>,
+}
+
+/// The answer is the only place where the token is ever said.
+pub(crate) async fn add_token(
+    Extension(seen): Extension<Seen>,
+    Path(name): Path<String>,
+    Body(asked): Body<AskedToken>,
+) -> Result<Json<Value>, Failure> {
+    let expires = orders::expires(asked.expires.as_deref().unwrap_or_default(), &seen.eyes)?;
+    let message = format!("token `{}` of `{name}` made; it is shown once", asked.label);
+    let new = NewToken { name, label: asked.label, expires };
+    let token = seen.web.backend.add_token(new, seen.by()).await?;
+    Ok(Json(json!({ "message": message, "token": token, "expires": super::seconds(expires) })))
+}
+
+pub(crate) async fn revoke_token(
+    Extension(seen): Extension<Seen>,
+    Path((name, label)): Path<(String, String)>,
+) -> Result<Json<Value>, Failure> {
+    let told = format!("token `{label}` of `{name}` revoked");
+    change(&seen, UserChange::RevokeToken { name, label }, told).await
 }

@@ -11,8 +11,9 @@ use vigia_core::model::operation::{Operation, TicketNote};
 use vigia_core::model::ticket::TicketStatus;
 
 use super::tickets::ticket_id;
+use crate::desk::Role;
 use crate::web::auth;
-use crate::web::backend::{Role, Trouble};
+use crate::web::backend::Trouble;
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Said, Seen, Undo, safe_back};
 use crate::web::orders::{self, Answers, FieldError, TicketFields};

@@ -64,6 +64,7 @@ pub(crate) async fn submit(
 pub(crate) async fn logout(Extension(seen): Extension<Seen>) -> Response {
     if let Some(token) = seen.viewer.token.clone() {
         seen.web.backend.logout(token).await;
+        seen.web.accounts.send_replace(());
     }
     let mut response = Redirect::to("/").into_response();
     auth::end_session(&mut response, seen.is_secure);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::check::{CheckMethod, Output};
@@ -21,7 +21,7 @@ use super::LogLine;
 use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
-use crate::web::query::escape;
+use crate::web::query::{Pairs, escape};
 use crate::web::view::{Face, Moment, Row, Rows, href, symbol};
 use crate::web::words;
 
@@ -61,7 +61,10 @@ struct ObjectPage {
     parents: Vec<Row>,
     children: Vec<Row>,
     child_count: usize,
-    origins: Vec<Origin>,
+    /// For whoever asked for it.
+    definition: Option<Definition>,
+    /// This page with it.
+    definition_at: String,
     notes: Option<String>,
     links: Vec<(&'static str, String)>,
     groups: Vec<String>,
@@ -72,10 +75,19 @@ struct ObjectPage {
     latency: String,
 }
 
-/// What the store knows of an object.
+/// What the store and the files know of an object.
 struct Past {
     history: Vec<HistoryRow>,
     month: Vec<Segment>,
+    definition: Option<Definition>,
+}
+
+/// Where it is defined.
+#[derive(Clone)]
+struct Definition {
+    origins: Vec<Origin>,
+    /// What one must know to read it right.
+    remarks: Vec<String>,
 }
 
 struct Acknowledged {
@@ -129,23 +141,27 @@ struct Part {
 pub(crate) async fn host(
     Extension(seen): Extension<Seen>,
     Path(host): Path<String>,
+    Query(asked): Query<Pairs>,
 ) -> Result<Response, Failure> {
-    page(seen, ObjectKey::host(host.as_str())).await
+    page(seen, ObjectKey::host(host.as_str()), &asked).await
 }
 
 pub(crate) async fn service(
     Extension(seen): Extension<Seen>,
     Path((host, service)): Path<(String, String)>,
+    Query(asked): Query<Pairs>,
 ) -> Result<Response, Failure> {
-    page(seen, ObjectKey::service(host.as_str(), service.as_str())).await
+    page(seen, ObjectKey::service(host.as_str(), service.as_str()), &asked).await
 }
 
-async fn page(seen: Seen, key: ObjectKey) -> Result<Response, Failure> {
+async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Failure> {
     let world = seen.world.clone();
     let Some(object) = world.inventory.find(&key) else { return Err(missing(&seen, &key)) };
     let history = HistoryQuery { subject: Some(key.clone()), before: None, limit: HISTORY_SHOWN };
     let history = seen.web.backend.history(history).await.unwrap_or_default();
     let month = seen.web.backend.ribbon(key.clone(), seen.eyes.now.before(MONTH)).await.unwrap_or_default();
+    let wants_definition = asked.iter().any(|(name, _)| name == "defined");
+    let definition = if wants_definition { Some(definition(&seen, key.clone()).await) } else { None };
     let view = if key.service.is_some() { "service" } else { "host" };
     let mut query = format!("host={}", escape(&key.host));
     if let Some(service) = &key.service {
@@ -153,7 +169,26 @@ async fn page(seen: Seen, key: ObjectKey) -> Result<Response, Failure> {
     }
     let section = if key.service.is_some() { "services" } else { "hosts" };
     let frame = seen.live_frame(key.to_string(), section, view, &query);
-    Ok(Page(build(&seen, frame, object, key, &Past { history, month })).into_response())
+    Ok(Page(build(&seen, frame, object, key, &Past { history, month, definition })).into_response())
+}
+
+async fn definition(seen: &Seen, key: ObjectKey) -> Definition {
+    let found = match seen.web.backend.defined(key).await {
+        Ok(found) => found,
+        Err(trouble) => return Definition { origins: Vec::new(), remarks: vec![format!("{trouble}.")] },
+    };
+    let mut remarks: Vec<String> = found
+        .changed
+        .iter()
+        .map(|file| format!("{file} on disk is not what was read. This is what runs."))
+        .collect();
+    if found.is_of_disk {
+        remarks.push("Nothing is kept of what was read. This is what the files say now.".to_owned());
+    }
+    if found.origins.is_empty() && remarks.is_empty() {
+        remarks.push("Nothing is known of where it is written.".to_owned());
+    }
+    Definition { origins: found.origins, remarks }
 }
 
 /// A name that is not there may be one with a mistake in its definition.
@@ -217,7 +252,8 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Pa
         parents,
         children,
         child_count,
-        origins: seen.web.backend.origins(&key),
+        definition: past.definition.clone(),
+        definition_at: format!("{}?defined=yes#defined", href(&key)),
         notes: own.and_then(|own| own.notes.as_deref()).map(str::to_owned),
         links: links(own),
         groups: host.hostgroups.iter().map(ToString::to_string).collect(),

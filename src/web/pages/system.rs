@@ -87,7 +87,7 @@ pub(crate) async fn config(Extension(seen): Extension<Seen>) -> Result<Response,
         notices: health.notices.iter().map(|notice| notice.text.clone()).collect(),
         restart_needed: health.restart_needed.clone(),
         files: health.files.iter().take(1000).cloned().collect(),
-        may_reload: seen.may(crate::web::backend::Role::Admin),
+        may_reload: seen.may(crate::desk::Role::Admin),
     };
     Ok(Page(page).into_response())
 }
