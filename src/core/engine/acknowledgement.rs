@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::member::Member;
+use super::notify::Offer;
 use super::result::Change;
 use super::timers::Timer;
 use super::{Engine, tell};
 use crate::model::acknowledgement::Acknowledgement;
 use crate::model::event::{AcknowledgementEnd, Event, What};
 use crate::model::id::Checkable;
+use crate::model::message::MessageKind;
 use crate::model::operation::Refusal;
 use crate::model::time::Timestamp;
 
@@ -17,6 +19,7 @@ impl Engine {
         &mut self,
         object: Checkable,
         acknowledgement: Acknowledgement,
+        notify: bool,
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
@@ -36,7 +39,13 @@ impl Engine {
         }
         let acknowledgement = Arc::new(acknowledgement);
         self.put_acknowledgement(object, Some(Arc::clone(&acknowledgement)));
+        let Acknowledgement { author, comment, .. } = &*acknowledgement;
+        let cause = now.as_micros().unsigned_abs();
+        let offer = Offer::by(MessageKind::Acknowledgement, author, comment, cause);
         tell(events, now, What::Acknowledged { subject, acknowledgement });
+        if notify {
+            self.offer(object, &offer, now, events);
+        }
         Ok(())
     }
 
@@ -99,6 +108,7 @@ impl Engine {
         self.put_acknowledgement(object, None);
         let subject = self.world.inventory.key(object);
         tell(events, now, What::AcknowledgementEnded { subject, why });
+        self.look_soon_if_unchecked(object, now);
         self.wake_rules(object, now);
     }
 

@@ -57,6 +57,7 @@ impl Engine {
             downtimes: Arc::new(restored.downtimes.into_iter().map(|d| (d.id, Arc::new(d))).collect()),
             alarms: Arc::new(restored.alarms.into_iter().map(|a| (a.id, Arc::new(a))).collect()),
             tickets: Arc::new(restored.tickets.into_iter().map(|t| (t.id, Arc::new(t))).collect()),
+            notifications_off: restored.notifications_off,
             next: restored.next,
         };
         let mut engine = Self {
@@ -170,6 +171,7 @@ impl Engine {
             if seen.is_acknowledged {
                 self.set_acknowledgement_timer(object);
             }
+            self.restore_notification(object);
             if seen.is_problem {
                 self.wake_rules(object, now);
             }
@@ -345,6 +347,7 @@ impl Engine {
             downtimes: records.downtimes.values().map(|downtime| (**downtime).clone()).collect(),
             alarms: records.alarms.values().map(|alarm| (**alarm).clone()).collect(),
             tickets: records.tickets.values().map(|head| (**head).clone()).collect(),
+            notifications_off: records.notifications_off,
             next: NextIds { ..records.next },
         }
     }

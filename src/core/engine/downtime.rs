@@ -112,11 +112,13 @@ impl Engine {
     fn start_downtime(&mut self, id: DowntimeId, now: Timestamp, events: &mut Vec<Event>) {
         let Ok(downtime) = self.downtime(id) else { return };
         let mut downtime = Downtime::clone(downtime);
+        let object = self.world.inventory.find(&downtime.subject);
+        self.offer_downtime_start(object, &downtime, now, events);
         downtime.started = Some(now);
         self.timers.set(downtime.until(), Timer::DowntimeEnd(id));
         let subject = downtime.subject.clone();
         self.put_downtime(downtime);
-        self.change_depth(self.world.inventory.find(&subject), 1);
+        self.change_depth(object, 1);
         tell(events, now, What::DowntimeStarted { id, subject });
         for triggered in self.triggered_by(id) {
             if self.downtime(triggered).is_ok_and(|downtime| !downtime.is_in_effect()) {
@@ -159,6 +161,9 @@ impl Engine {
             self.end_downtime(triggered, how, now, events);
         }
         if let Some(object) = object {
+            if downtime.is_in_effect() {
+                self.downtime_is_over(object, &downtime, how, now, events);
+            }
             self.wake_rules(object, now);
         }
     }

@@ -11,6 +11,7 @@ mod downtime;
 mod flapping;
 mod freshness;
 mod member;
+mod notify;
 mod operate;
 pub mod period;
 mod reachability;
@@ -32,6 +33,8 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
+use std::collections::BTreeSet;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -40,7 +43,7 @@ use self::timers::{Timer, Timers};
 use self::world::{Restored, World};
 use crate::model::check::CheckResult;
 use crate::model::event::{Event, What};
-use crate::model::id::{AlarmId, Checkable, DowntimeId, ObjectKey, TicketId};
+use crate::model::id::{AlarmId, Checkable, DowntimeId, HostId, ObjectKey, TicketId};
 use crate::model::inventory::SharedInventory;
 use crate::model::operation::{Order, Refusal};
 use crate::model::time::Timestamp;
@@ -83,6 +86,8 @@ struct Index {
     /// The latest ticket that a rule opened.
     tickets: HashMap<ObjectKey, TicketId, RandomState>,
     downtimes: HashMap<Checkable, Vec<DowntimeId>, RandomState>,
+    /// Whose message waits for the verdict on this host.
+    waiting: HashMap<HostId, BTreeSet<Checkable>, RandomState>,
     /// When a repetition was last told, so that it is told once a minute.
     told: HashMap<AlarmId, Timestamp, RandomState>,
 }
@@ -143,6 +148,7 @@ impl Engine {
                 Timer::AcknowledgementExpiry(object) => self.acknowledgement_expires(object, now, events),
                 Timer::Freshness(object) => self.look_at_freshness(object, now, events),
                 Timer::Rules(object) => self.consider_rules(object, now, events),
+                Timer::Notification(object) => self.notification_is_due(object, now, events),
                 Timer::TicketClose(id) => self.ticket_is_to_close(id, now, events),
                 Timer::TicketNote(id) => self.ticket_is_to_be_noted(id, now, events),
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::member::{Definition, Member};
+use super::notify::Offer;
 use super::world::World;
 use super::{Engine, tell};
 use crate::model::acknowledgement::Acknowledgement;
@@ -11,6 +12,7 @@ use crate::model::comment::{Comment, CommentKind};
 use crate::model::downtime::Downtime;
 use crate::model::event::{Event, What};
 use crate::model::id::{Checkable, CommentId, DowntimeId, ObjectKey};
+use crate::model::message::MessageKind;
 use crate::model::operation::{Operation, Order, Refusal, Switch};
 use crate::model::state::{Condition, StateType};
 use crate::model::status::Status;
@@ -25,10 +27,10 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let author = order.author;
         match order.operation {
-            Operation::Acknowledge { subject, comment, sticky, notify: _, expires } => {
+            Operation::Acknowledge { subject, comment, sticky, notify, expires } => {
                 let object = self.find(&subject)?;
                 let acknowledgement = Acknowledgement { author, comment, at: now, sticky, expires };
-                self.acknowledge(object, acknowledgement, now, events)
+                self.acknowledge(object, acknowledgement, notify, now, events)
             }
             Operation::RemoveAcknowledgement { subject } => {
                 let object = self.find(&subject)?;
@@ -70,6 +72,20 @@ impl Engine {
                 self.take_result(&result, now, events)
             }
             Operation::Switch { subject, switch } => self.switch(subject, switch, author, now, events),
+            Operation::SwitchNotifications { on } => {
+                self.switch_notifications(on, author, now, events);
+                Ok(())
+            }
+            Operation::Notify { subject, text, how } => {
+                let object = self.find(&subject)?;
+                let offer = Offer::custom(&author, &text, how, now);
+                self.offer(object, &offer, now, events);
+                Ok(())
+            }
+            Operation::DelayNotification { subject, until } => {
+                let object = self.find(&subject)?;
+                self.delay_notification(object, until, author, now, events)
+            }
             Operation::OpenTicket { ticket } => self.open_ticket_by_hand(*ticket, &author, now, events),
             Operation::NoteTicket { id, note } => self.note_ticket(id, *note, &author, now, events),
             Operation::LinkAlarm { alarm, ticket } => self.link_alarm_to_ticket(alarm, ticket, now, events),
@@ -152,9 +168,10 @@ impl Engine {
         tell(events, now, What::Switched { subject, switch, author });
         match switch {
             Switch::ActiveChecks(_) => self.plan_anew(object, now),
+            Switch::Notifications(true) => self.look_soon(object, now),
             Switch::FlapDetection(_) => self.flap_detection_may_be_off(object, now, events),
             Switch::PassiveChecks(_)
-            | Switch::Notifications(_)
+            | Switch::Notifications(false)
             | Switch::EventHandler(_)
             | Switch::MaxCheckAttempts(_) => {}
         }
@@ -183,6 +200,10 @@ impl Engine {
         };
         if is_over {
             tell(events, now, What::FlappingDisabled { subject: self.world.inventory.key(object) });
+            self.offer(object, &Offer::at(MessageKind::FlappingDisabled, now), now, events);
+            if !self.world.glance(object).is_problem {
+                self.offer_again(object, now, events);
+            }
             self.wake_rules(object, now);
         }
     }

@@ -1,16 +1,17 @@
 //! One check result folded into the world, in the order of `nagios-states.md` 3 and 4: state, records that end
-//! with it, flapping, plan, then what is said about it. Whether anybody is *told* will be decided between
-//! flapping and the alert (the issue on notifications).
+//! with it, flapping, plan, then what is said about it: the alert, whom it is told, and the event handler.
 
 use std::sync::Arc;
 
 use super::member::{Definition, Member};
+use super::notify::Offer;
 use super::period::Periods;
 use super::transition::{Facts, Step, Transition, advance};
 use super::{Engine, flapping, submission, tell, verdict};
 use crate::model::check::{CheckResult, Source};
 use crate::model::event::{Event, StateChange, What};
 use crate::model::id::{Checkable, HostId, ProblemId, ServiceId};
+use crate::model::message::MessageKind;
 use crate::model::operation::Refusal;
 use crate::model::state::{AnyState, Condition, HostState, State, StateType};
 use crate::model::status::{Millis, Status};
@@ -125,8 +126,12 @@ impl Engine {
             recovery_counts: true,
             next_problem: ProblemId(self.world.records.next.problem),
         };
-        let change = self.fold(id, seen, result, around, now, events);
+        let (change, acts) = self.fold(id, seen, result, around, now, events);
         self.ask_for_host(host, change, now);
+        self.offer_after_result(id, change, now, events);
+        if acts {
+            self.run_handler(id, change, now, events);
+        }
         if change.transition != Transition::Steady || change.is_hard_problem {
             self.follow_up(id.object(), change, now, events);
         }
@@ -153,9 +158,17 @@ impl Engine {
             HostState::Down | HostState::Unreachable if is_translated => self.world.kind_of_outage(id),
             HostState::Up | HostState::Down | HostState::Unreachable => seen,
         };
-        let change = self.fold(id, seen, result, around, now, events);
+        let (change, acts) = self.fold(id, seen, result, around, now, events);
         if change.before.is_problem() != change.state.is_problem() {
             self.ask_for_neighbours(id, change.state.is_problem(), now);
+            if !change.state.is_problem() {
+                self.host_is_back(id, now);
+            }
+        }
+        self.offer_after_result(id, change, now, events);
+        self.verdict_came(id, now, events);
+        if acts {
+            self.run_handler(id, change, now, events);
         }
         if change.transition != Transition::Steady || change.is_hard_problem {
             self.follow_up(id.object(), change, now, events);
@@ -163,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// What both kinds go through.
+    /// What both kinds go through. Also whether the result calls for the event handler.
     fn fold<M: Member>(
         &mut self,
         id: M,
@@ -172,7 +185,7 @@ impl Engine {
         around: Surroundings,
         now: Timestamp,
         events: &mut Vec<Event>,
-    ) -> Change {
+    ) -> (Change, bool) {
         let inventory = Arc::clone(&self.world.inventory);
         let object = id.object();
         let definition = Definition::of(&inventory, object);
@@ -197,42 +210,35 @@ impl Engine {
         if result.source == Source::Active {
             self.plan_after_result(id, &definition, result.started, now);
         }
-        self.say_change(id, change, &definition, now, events);
-        change
-    }
-
-    /// The alert that is logged, and the event handler.
-    fn say_change<M: Member>(
-        &self,
-        id: M,
-        change: Change,
-        definition: &Definition<'_>,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) {
         let is_repeated = definition.policy.volatile && change.is_hard_problem;
         let acts = change.transition != Transition::Steady || is_repeated;
-        if !acts && !change.is_stalked {
-            return;
+        if acts || change.is_stalked {
+            tell(events, now, What::StateChanged(self.state_change(id, change)));
         }
-        let status = id.status(&self.world);
-        let told = StateChange {
+        (change, acts)
+    }
+
+    fn state_change<M: Member>(&self, id: M, change: Change) -> StateChange {
+        StateChange {
             subject: self.world.inventory.key(id.object()),
             before: change.before,
             state: change.state,
             state_type: change.state_type,
             attempt: change.attempt,
-            output: Arc::clone(&status.output),
-        };
-        tell(events, now, What::StateChanged(told.clone()));
-        let Some(own) = definition.own.filter(|_| acts) else { return };
+            output: Arc::clone(&id.status(&self.world).output),
+        }
+    }
+
+    /// The event handler comes last: whoever is told has been told before it repairs anything.
+    fn run_handler<M: Member>(&self, id: M, change: Change, now: Timestamp, events: &mut Vec<Event>) {
+        let definition = Definition::of(&self.world.inventory, id.object());
+        let Some(own) = definition.own else { return };
         let Some(handler) = &own.event_handler else { return };
-        let is_on = status.switches.event_handler.unwrap_or(true);
+        let is_on = id.status(&self.world).switches.event_handler.unwrap_or(true);
         let periods = Periods(&self.world.inventory.periods);
         if is_on && own.event_handler_period.is_none_or(|period| periods.is_inside(period, now)) {
-            let what =
-                What::HandlerDue { subject: told.subject.clone(), handler: handler.clone(), change: told };
-            tell(events, now, what);
+            let (handler, change) = (handler.clone(), self.state_change(id, change));
+            tell(events, now, What::HandlerDue { subject: change.subject.clone(), handler, change });
         }
     }
 
@@ -272,11 +278,12 @@ impl Engine {
         }
         status.is_flapping = is_flapping;
         let subject = self.world.inventory.key(object);
-        let what = match is_flapping {
-            true => What::FlappingStarted { subject, percent },
-            false => What::FlappingStopped { subject, percent },
+        let (what, kind) = match is_flapping {
+            true => (What::FlappingStarted { subject, percent }, MessageKind::FlappingStart),
+            false => (What::FlappingStopped { subject, percent }, MessageKind::FlappingStop),
         };
         tell(events, now, what);
+        self.offer_of(id, &Offer::at(kind, now), now, events);
         if !is_flapping {
             self.wake_rules(object, now);
         }

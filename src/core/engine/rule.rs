@@ -15,7 +15,7 @@ use super::period::Periods;
 use super::selection::selects;
 use super::timers::Timer;
 use crate::model::event::Event;
-use crate::model::id::Checkable;
+use crate::model::id::{Checkable, Name};
 use crate::model::rule::{Rule, RuleSource, Tri};
 use crate::model::state::AnyState;
 use crate::model::time::Timestamp;
@@ -67,6 +67,16 @@ impl Engine {
         {
             self.open_ticket_by_rule(object, &rule.name, action, now, events);
         }
+    }
+
+    /// The rule that says that nobody is to be told of a problem.
+    pub(super) fn suppressing_rule(&self, object: Checkable, now: Timestamp) -> Option<Name> {
+        let rules = &self.world.inventory.rules;
+        let mut suppressing = rules.iter().filter(|rule| rule.suppress && acts_here(rule)).peekable();
+        suppressing.peek()?;
+        let seen = self.world.glance(object);
+        let found = suppressing.find(|rule| matches!(self.holds(rule, object, &seen, now), Holds::Yes));
+        found.map(|rule| rule.name.clone())
     }
 
     fn holds(&self, rule: &Rule, object: Checkable, seen: &Glance, now: Timestamp) -> Holds {

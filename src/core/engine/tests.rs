@@ -1,5 +1,7 @@
 //! Stories of the whole engine, and what must hold in every one of them.
 
 pub(super) mod fixture;
+mod ledger;
+mod messages;
 mod properties;
 mod stories;

@@ -16,6 +16,8 @@ pub(super) enum Timer {
     Freshness(Checkable),
     /// A rule's `lasting` is over, or its period opens.
     Rules(Checkable),
+    /// A message may be due: after what begins, ends and expires at the same instant.
+    Notification(Checkable),
     /// Stable long enough since recovery.
     TicketClose(TicketId),
     /// The problem still stands: say so again.

@@ -31,6 +31,8 @@ pub struct Records {
     pub alarms: Arc<BTreeMap<AlarmId, Arc<Alarm>>>,
     /// All that the store gave back, and all since.
     pub tickets: Arc<BTreeMap<TicketId, Arc<TicketHead>>>,
+    /// Somebody switched messages off for everything; kept over restarts.
+    pub notifications_off: bool,
     /// The next number of each counter; kept over restarts.
     pub next: NextIds,
 }
@@ -62,6 +64,7 @@ pub struct Restored {
     pub alarms: Vec<Alarm>,
     /// All that are open, and closed ones that a person or a problem may still reopen.
     pub tickets: Vec<TicketHead>,
+    pub notifications_off: bool,
     pub next: NextIds,
 }
 

@@ -7,8 +7,9 @@ use super::alarm::Alarm;
 use super::check::Output;
 use super::comment::Comment;
 use super::downtime::Downtime;
-use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
-use super::message::Message;
+use super::id::{AlarmId, CommentId, DowntimeId, Name, ObjectKey, TicketId};
+use super::message::{Message, MessageKind};
+use super::notification::{Hold, Skip};
 use super::operation::{Refusal, TicketNote};
 use super::policy::Handler;
 use super::state::{AnyState, StateType};
@@ -40,6 +41,34 @@ pub enum What {
     },
     FlappingDisabled {
         subject: ObjectKey,
+    },
+    /// It was decided to tell nobody, and which rule decided. Said once when it begins, not with every result.
+    NotificationHeld {
+        subject: ObjectKey,
+        kind: MessageKind,
+        /// That the message would have had.
+        number: u32,
+        hold: Hold,
+        /// With [`Hold::Nobody`]: why not each of them.
+        skipped: Vec<(Name, Skip)>,
+    },
+    /// Those who do not hear of what others were told just before.
+    ContactsSkipped {
+        subject: ObjectKey,
+        kind: MessageKind,
+        number: u32,
+        skipped: Vec<(Name, Skip)>,
+    },
+    /// The next repeat comes at another time than it would have.
+    NotificationDelayed {
+        subject: ObjectKey,
+        until: Timestamp,
+        author: Arc<str>,
+    },
+    /// Messages about everything.
+    NotificationsSwitched {
+        on: bool,
+        author: Arc<str>,
     },
     WentStale {
         subject: ObjectKey,

@@ -27,6 +27,7 @@ pub struct Inventory {
     pub services: Vec<Service>,
     pub hostgroups: Vec<HostGroup>,
     pub servicegroups: Vec<ServiceGroup>,
+    /// In byte order of their names, groups too.
     pub contacts: Vec<Contact>,
     pub contactgroups: Vec<ContactGroup>,
     /// By [`PeriodId`](super::period::PeriodId); the first two are `always` and `never`.
@@ -118,6 +119,16 @@ impl Inventory {
             Checkable::Host(id) => id,
             Checkable::Service(id) => self.service(id).host,
         }
+    }
+
+    pub fn contact(&self, name: &str) -> Option<&Contact> {
+        let at = self.contacts.binary_search_by(|contact| (*contact.name).cmp(name)).ok()?;
+        self.contacts.get(at)
+    }
+
+    pub fn contactgroup(&self, name: &str) -> Option<&ContactGroup> {
+        let at = self.contactgroups.binary_search_by(|group| (*group.name).cmp(name)).ok()?;
+        self.contactgroups.get(at)
     }
 
     pub fn children(&self, id: HostId) -> &[HostId] {

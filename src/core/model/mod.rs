@@ -17,6 +17,7 @@ pub mod host;
 pub mod id;
 pub mod inventory;
 pub mod message;
+pub mod notification;
 pub mod operation;
 pub mod period;
 pub mod policy;

@@ -62,6 +62,21 @@ pub enum Operation {
         subject: ObjectKey,
         switch: Switch,
     },
+    /// Messages about everything, on or off.
+    SwitchNotifications {
+        on: bool,
+    },
+    /// A message in a person's own words.
+    Notify {
+        subject: ObjectKey,
+        text: Arc<str>,
+        how: HowToNotify,
+    },
+    /// No repeat before `until`; a change of state ends this.
+    DelayNotification {
+        subject: ObjectKey,
+        until: Timestamp,
+    },
     OpenTicket {
         ticket: Box<NewTicket>,
     },
@@ -87,6 +102,17 @@ pub enum Operation {
         alarm: AlarmId,
         comment: Arc<str>,
     },
+}
+
+/// Options of a custom message (`nagios-notifications.md` 1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HowToNotify {
+    /// To the usual contacts and to those of every escalation.
+    pub broadcast: bool,
+    /// Whatever rule would hold it back.
+    pub forced: bool,
+    /// Counts like a message of the problem.
+    pub counted: bool,
 }
 
 /// A switch turned at run time.

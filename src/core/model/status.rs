@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::acknowledgement::Acknowledgement;
 use super::check::{Output, Source};
 use super::id::ProblemId;
+use super::notification::{Held, Told};
 use super::state::{Condition, HostState, Standing, State, StateType};
 use super::time::Timestamp;
 
@@ -64,8 +65,9 @@ pub struct Switches {
     pub max_check_attempts: Option<u16>,
 }
 
-/// Where the telling of the current problem stands (`nagios-notifications.md` 5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where the telling of the current problem stands (`nagios-notifications.md` 5). Few objects have anything to
+/// tell, so what takes room stands behind pointers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotificationStatus {
     /// Of the current problem; 0: nobody was told.
     pub number: u32,
@@ -73,6 +75,20 @@ pub struct NotificationStatus {
     /// Problem states somebody was told of since the last delivered recovery, by state number.
     pub notified_on: u8,
     pub no_more: bool,
+    /// No repeat before this.
+    pub next: Option<Timestamp>,
+    /// When the object is looked at again without a result; the one timer it has, kept so that a restart finds it.
+    pub again: Option<Timestamp>,
+    /// Everybody who was told of the problem and not yet of its end, in byte order.
+    pub told: Option<Arc<Vec<Told>>>,
+    /// What holds the next message back, said once when it began.
+    pub held: Option<Arc<Held>>,
+}
+
+impl NotificationStatus {
+    pub fn told(&self) -> &[Told] {
+        self.told.as_deref().map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A short span in a small field: tenths of a millisecond, up to five days.

@@ -11,7 +11,7 @@ use crate::model::check::Verdict;
 use crate::model::downtime::DowntimeKind;
 use crate::model::id::{Checkable, CommentId, DowntimeId, HostId, ObjectKey};
 use crate::model::inventory::Inventory;
-use crate::model::operation::{Operation, Order, Switch};
+use crate::model::operation::{HowToNotify, Operation, Order, Switch};
 use crate::model::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -274,6 +274,36 @@ pub const COMMANDS: &[Command] = &[
         read: |f| f.switch_service(Switch::EventHandler(false)),
     },
     Command {
+        name: "ENABLE_NOTIFICATIONS",
+        fields: "",
+        read: |_f| Ok(vec![Operation::SwitchNotifications { on: true }]),
+    },
+    Command {
+        name: "DISABLE_NOTIFICATIONS",
+        fields: "",
+        read: |_f| Ok(vec![Operation::SwitchNotifications { on: false }]),
+    },
+    Command {
+        name: "SEND_CUSTOM_HOST_NOTIFICATION",
+        fields: "host;options;author;comment",
+        read: |f| f.host().and_then(|subject| f.custom_notification(subject)),
+    },
+    Command {
+        name: "SEND_CUSTOM_SVC_NOTIFICATION",
+        fields: "host;service;options;author;comment",
+        read: |f| f.service().and_then(|subject| f.custom_notification(subject)),
+    },
+    Command {
+        name: "DELAY_HOST_NOTIFICATION",
+        fields: "host;time",
+        read: |f| f.host().and_then(|subject| f.delay_notification(subject)),
+    },
+    Command {
+        name: "DELAY_SVC_NOTIFICATION",
+        fields: "host;service;time",
+        read: |f| f.service().and_then(|subject| f.delay_notification(subject)),
+    },
+    Command {
         name: "CHANGE_MAX_HOST_CHECK_ATTEMPTS",
         fields: "host;attempts",
         read: |f| {
@@ -434,6 +464,18 @@ impl<'a> Fields<'a> {
     fn recheck(&mut self, subjects: Vec<ObjectKey>, forced: bool) -> Result<Vec<Operation>, CommandError> {
         let at = self.time("the time")?;
         Ok(subjects.into_iter().map(|subject| Operation::Recheck { subject, at, forced }).collect())
+    }
+
+    fn custom_notification(&mut self, subject: ObjectKey) -> Result<Vec<Operation>, CommandError> {
+        let options = self.number::<u8>("the options", "a number from 0 to 7")?;
+        let how =
+            HowToNotify { broadcast: options & 1 != 0, forced: options & 2 != 0, counted: options & 4 != 0 };
+        self.author = Some(self.take("the author")?.to_owned());
+        Ok(vec![Operation::Notify { subject, text: self.text().into(), how }])
+    }
+
+    fn delay_notification(&mut self, subject: ObjectKey) -> Result<Vec<Operation>, CommandError> {
+        Ok(vec![Operation::DelayNotification { subject, until: self.time("the time")? }])
     }
 
     fn switch_host(&mut self, switch: Switch) -> Result<Vec<Operation>, CommandError> {

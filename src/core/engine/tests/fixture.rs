@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::engine::world::Restored;
 use crate::engine::{Engine, Input};
 use crate::model::check::{BuiltInCheck, Check, CheckMethod, CheckResult, Output, Source, Verdict};
-use crate::model::contact::Audience;
+use crate::model::contact::{Audience, Contact};
 use crate::model::event::{Event, What};
 use crate::model::host::Host;
 use crate::model::id::{Checkable, HostId, Name, ObjectKey, ServiceId};
 use crate::model::inventory::Inventory;
+use crate::model::message::About;
 use crate::model::operation::{Operation, Order, Refusal};
 use crate::model::period::{DayRule, DaySpec, PeriodId, TimePeriod, TimeRange};
 use crate::model::policy::{FlapPolicy, Freshness, NotificationOptions, Own, Policy, StateSet};
@@ -138,6 +139,24 @@ pub(in crate::engine) fn rule() -> Rule {
     }
 }
 
+/// Wants to hear of everything, always.
+pub(in crate::engine) fn contact(name: &str) -> Contact {
+    Contact {
+        name: name.into(),
+        email: Vec::new(),
+        webhook: None,
+        host_command: None,
+        service_command: None,
+        run: None,
+        options: NotificationOptions::ALL,
+        notification_period: PeriodId::ALWAYS,
+        timezone: None,
+        only: None,
+        rate_limit: None,
+        custom_variables: Vec::new(),
+    }
+}
+
 pub(in crate::engine) fn period(name: &str, days: Vec<DayRule>) -> TimePeriod {
     TimePeriod {
         name: name.into(),
@@ -233,11 +252,31 @@ impl Story {
         self.engine.world().inventory.find(&ObjectKey::parse(key)).unwrap()
     }
 
-    /// What was told since the last call, one line each.
+    /// What happened since the last call, one line each, without who was told of it.
     pub(in crate::engine) fn told(&mut self) -> String {
-        let lines: Vec<String> = self.events.drain(..).map(|event| line(&event)).collect();
-        lines.join("\n")
+        self.lines(|event| !is_message(event))
     }
+
+    /// Who was told since the last call, and if nobody, why not.
+    pub(in crate::engine) fn messages(&mut self) -> String {
+        self.lines(is_message)
+    }
+
+    pub(in crate::engine) fn all(&mut self) -> String {
+        self.lines(|_| true)
+    }
+
+    fn lines(&mut self, is_wanted: impl Fn(&Event) -> bool) -> String {
+        let wanted = self.events.drain(..).filter(is_wanted);
+        wanted.map(|event| line(&event)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn is_message(event: &Event) -> bool {
+    let What::Notified(_) = event.what else {
+        return matches!(event.what, What::NotificationHeld { .. } | What::ContactsSkipped { .. });
+    };
+    true
 }
 
 pub(in crate::engine) fn second(at: Timestamp) -> i64 {
@@ -275,6 +314,20 @@ fn line(event: &Event) -> String {
         }
         What::DowntimeStarted { id, .. } => format!("downtime {id} started"),
         What::DowntimeEnded { id, how, .. } => format!("downtime {id} ended: {how:?}"),
+        What::Notified(message) => {
+            let About::Object(notice) = &message.about else { panic!("a digest is the outbox's") };
+            let escalated = if notice.is_escalated { " escalated" } else { "" };
+            let (subject, kind, number) = (&notice.subject, notice.kind.word(), notice.number);
+            format!("{subject} {kind} {number}{escalated} to {}", message.contact)
+        }
+        What::ContactsSkipped { subject, kind, number, skipped } => {
+            let names: Vec<&str> = skipped.iter().map(|(name, _)| &**name).collect();
+            format!("{subject} {} {number} not to {}", kind.word(), names.join(" "))
+        }
+        What::NotificationHeld { subject, kind, hold, .. } => {
+            let until = hold.until().map(|until| format!(" until {}", second(until))).unwrap_or_default();
+            format!("{subject} {} held: {}{until}", kind.word(), hold.word())
+        }
         other => format!("{other:?}"),
     };
     format!("{at}: {what}")

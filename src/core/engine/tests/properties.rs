@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::fixture::{START, Story, host, inventory, policy, rule, service};
+use super::ledger::{self, Ledger};
 use crate::engine::Engine;
 use crate::engine::Input;
 use crate::model::check::Source;
@@ -16,7 +17,8 @@ use crate::model::event::What;
 use crate::model::host::Host;
 use crate::model::id::{AlarmId, DowntimeId, ObjectKey, ProblemId, TicketId};
 use crate::model::inventory::Inventory;
-use crate::model::operation::{Operation, Order, Switch, TicketNote};
+use crate::model::operation::{HowToNotify, Operation, Order, Switch, TicketNote};
+use crate::model::period::PeriodId;
 use crate::model::policy::{FlapPolicy, Policy, StateSet};
 use crate::model::service::Service;
 use crate::model::state::StateType;
@@ -30,11 +32,15 @@ const OBJECTS: [&str; 6] = ["router", "web", "web/http", "web/ssh", "db", "db/sq
 enum Act {
     Result { object: usize, code: i32, passive: bool },
     Run,
-    Acknowledge { object: usize, sticky: bool, expires: Option<u32> },
+    Acknowledge { object: usize, sticky: bool, notify: bool, expires: Option<u32> },
     RemoveAcknowledgement { object: usize },
     Downtime { object: usize, from: u32, lasts: u32, flexible: Option<u32> },
     Cancel { number: u64 },
     Flapping { object: usize, on: bool },
+    Messages { object: usize, on: bool },
+    AllMessages { on: bool },
+    Notify { object: usize, options: u8 },
+    Delay { object: usize, by: u32 },
     Attempts { object: usize, max: u16 },
     CloseTicket { number: u64 },
     CloseAlarm { number: u64 },
@@ -48,13 +54,18 @@ fn act() -> impl Strategy<Value = Act> {
         12 => (object(), prop_oneof![2 => Just(0), 3 => 1..4], any::<bool>())
             .prop_map(|(object, code, passive)| Act::Result { object, code, passive: passive && code < 3 }),
         4 => Just(Act::Run),
-        1 => (object(), any::<bool>(), proptest::option::of(1..900u32))
-            .prop_map(|(object, sticky, expires)| Act::Acknowledge { object, sticky, expires }),
+        1 => (object(), any::<bool>(), any::<bool>(), proptest::option::of(1..900u32)).prop_map(
+            |(object, sticky, notify, expires)| Act::Acknowledge { object, sticky, notify, expires }
+        ),
         1 => object().prop_map(|object| Act::RemoveAcknowledgement { object }),
         1 => (object(), 0..600u32, 1..2000u32, proptest::option::of(1..600u32))
             .prop_map(|(object, from, lasts, flexible)| Act::Downtime { object, from, lasts, flexible }),
         1 => (1..5u64).prop_map(|number| Act::Cancel { number }),
         1 => (object(), any::<bool>()).prop_map(|(object, on)| Act::Flapping { object, on }),
+        1 => (object(), any::<bool>()).prop_map(|(object, on)| Act::Messages { object, on }),
+        1 => any::<bool>().prop_map(|on| Act::AllMessages { on }),
+        1 => (object(), 0..8u8).prop_map(|(object, options)| Act::Notify { object, options }),
+        1 => (object(), 0..4000u32).prop_map(|(object, by)| Act::Delay { object, by }),
         1 => (object(), 1..5u16).prop_map(|(object, max)| Act::Attempts { object, max }),
         1 => (1..5u64).prop_map(|number| Act::CloseTicket { number }),
         1 => (1..8u64).prop_map(|number| Act::CloseAlarm { number }),
@@ -65,29 +76,48 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn site() -> Inventory {
     let flapping = FlapPolicy { enabled: true, low: 20.0, high: 30.0, states: StateSet::ALL };
-    let policy = |max| Arc::new(Policy { max_check_attempts: max, flapping, ..policy() });
-    let host = |name: &str, max| Host { policy: policy(max), ..host(name) };
-    let service = |name: &str, max| Service { policy: policy(max), ..service(name) };
-    inventory(
+    let with = |change: fn(&mut Policy), max| {
+        let mut policy = Policy { max_check_attempts: max, flapping, ..policy() };
+        policy.notification_interval = Duration::from_secs(600);
+        change(&mut policy);
+        Arc::new(policy)
+    };
+    let host = |name: &str, max| Host { policy: with(|_| {}, max), ..host(name) };
+    let service = |name: &str, max, change| Service { policy: with(change, max), ..service(name) };
+    let mut made = inventory(
         vec![
             (host("router", 2), vec![], vec![]),
-            (host("web", 3), vec![service("http", 3), service("ssh", 1)], vec!["router"]),
-            (host("db", 1), vec![service("sql", 2)], vec!["router"]),
+            (
+                host("web", 3),
+                vec![
+                    service("http", 3, |policy| policy.first_notification_delay = Duration::from_secs(400)),
+                    service("ssh", 1, |policy| policy.notification_period = EVEN_HOURS),
+                ],
+                vec!["router"],
+            ),
+            (host("db", 1), vec![service("sql", 2, |policy| policy.volatile = true)], vec!["router"]),
         ],
         vec![rule()],
-    )
+    );
+    made.periods.push(ledger::even_hours("even hours"));
+    made.contacts = ledger::people(EVEN_HOURS);
+    made.escalations = ledger::escalations();
+    made
 }
+
+/// The third period: every other hour, so that it opens and closes within a history.
+const EVEN_HOURS: PeriodId = PeriodId(2);
 
 fn operation(act: &Act, now: Timestamp) -> Option<Operation> {
     let subject = |object: usize| ObjectKey::parse(OBJECTS[object]);
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     Some(match *act {
         Act::Result { .. } | Act::Run | Act::Reload => return None,
-        Act::Acknowledge { object, sticky, expires } => Operation::Acknowledge {
+        Act::Acknowledge { object, sticky, notify, expires } => Operation::Acknowledge {
             subject: subject(object),
             comment: "on it".into(),
             sticky,
-            notify: false,
+            notify,
             expires: expires.map(|after| now.after(seconds(after))),
         },
         Act::RemoveAcknowledgement { object } => {
@@ -104,6 +134,22 @@ fn operation(act: &Act, now: Timestamp) -> Option<Operation> {
         Act::Cancel { number } => Operation::CancelDowntime { id: DowntimeId(number) },
         Act::Flapping { object, on } => {
             Operation::Switch { subject: subject(object), switch: Switch::FlapDetection(on) }
+        }
+        Act::Messages { object, on } => {
+            Operation::Switch { subject: subject(object), switch: Switch::Notifications(on) }
+        }
+        Act::AllMessages { on } => Operation::SwitchNotifications { on },
+        Act::Notify { object, options } => Operation::Notify {
+            subject: subject(object),
+            text: "listen".into(),
+            how: HowToNotify {
+                broadcast: options & 1 != 0,
+                forced: options & 2 != 0,
+                counted: options & 4 != 0,
+            },
+        },
+        Act::Delay { object, by } => {
+            Operation::DelayNotification { subject: subject(object), until: now.after(seconds(by)) }
         }
         Act::Attempts { object, max } => {
             Operation::Switch { subject: subject(object), switch: Switch::MaxCheckAttempts(max) }
@@ -197,12 +243,15 @@ fn check(story: &Story) -> Result<(), TestCaseError> {
 struct Seen {
     alarms: BTreeMap<(ObjectKey, ProblemId), AlarmId>,
     tickets: BTreeMap<(ObjectKey, ProblemId), TicketId>,
+    messages: Ledger,
 }
 
 impl Seen {
     /// One problem, one alarm; one problem, one ticket.
     fn take(&mut self, story: &mut Story) -> Result<(), TestCaseError> {
+        let inventory = Arc::clone(&story.engine.world().inventory);
         for event in story.events.drain(..) {
+            self.messages.enter(&event, &inventory)?;
             match event.what {
                 What::AlarmOpened(alarm) => {
                     let before = self.alarms.insert((alarm.subject.clone(), alarm.problem), alarm.id);
@@ -265,7 +314,7 @@ proptest! {
         }
         // How often a repetition is told is not kept.
         let is_kept = |line: &&str| !line.contains(" changed: ");
-        let told = |story: &mut Story| story.told().lines().filter(is_kept).collect::<Vec<_>>().join("\n");
+        let told = |story: &mut Story| story.all().lines().filter(is_kept).collect::<Vec<_>>().join("\n");
         prop_assert_eq!(told(&mut whole), told(&mut broken));
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Map, Value};
+use super::{Map, Value, people};
 use crate::engine::tests::fixture;
-use crate::model::check::CheckMethod;
+use crate::model::check::{Check, CheckMethod};
 use crate::model::dependency::{Dependency, FailureStates};
 use crate::model::id::{Checkable, ObjectKey};
 use crate::model::inventory::Inventory;
@@ -26,15 +26,16 @@ pub(super) fn inventory(config: &BTreeMap<String, Value>) -> Inventory {
     for host in &hosts {
         let name = text(host, "host_name").unwrap();
         let mut made = fixture::host(&name);
-        if host.get("check_command") == Some(&Value::Nothing) {
-            made.check = fixture::check(CheckMethod::AssumedUp);
-        }
-        made.policy = Arc::new(policy(host, &globals));
+        let is_assumed = host.get("check_command") == Some(&Value::Nothing);
+        let method = if is_assumed { CheckMethod::AssumedUp } else { fixture::method() };
+        // Nagios waits for no verdict: nobody's check takes any time.
+        made.check = Arc::new(Check { kind: "tcp", method, timeout: Duration::ZERO });
+        made.policy = Arc::new(policy(host, &globals, true));
         made.own = fixture::own(own(host, true));
         let mine = services.iter().filter(|service| text(service, "host_name").as_ref() == Some(&name));
         let mine = mine.map(|service| {
             let mut made = fixture::service(&text(service, "service_description").unwrap());
-            made.policy = Arc::new(policy(service, &globals));
+            made.policy = Arc::new(policy(service, &globals, false));
             made.own = fixture::own(own(service, false));
             made
         });
@@ -57,6 +58,7 @@ pub(super) fn inventory(config: &BTreeMap<String, Value>) -> Inventory {
     for dependency in objects(config, "servicedependency").unwrap_or_default() {
         depend(&mut inventory, &dependency, false);
     }
+    people::add(&mut inventory, config);
     semantics(&mut inventory, &globals);
     inventory
 }
@@ -72,8 +74,9 @@ fn semantics(inventory: &mut Inventory, globals: &Map) {
     semantics.soft_masters_count = is_on(globals, "soft_state_dependencies", false);
 }
 
-fn policy(object: &Map, globals: &Map) -> Policy {
+fn policy(object: &Map, globals: &Map, is_host: bool) -> Policy {
     let mut policy = fixture::policy();
+    people::instruct(&mut policy, object, is_host);
     let minutes = |key: &str| number(object, key).map(|minutes| Duration::from_secs_f64(minutes * 60.0));
     policy.check_interval = minutes("check_interval").unwrap_or(policy.check_interval);
     policy.retry_interval = minutes("retry_interval").unwrap_or(policy.retry_interval);
@@ -149,7 +152,7 @@ fn letter_of(letter: &str, is_host: bool) -> Option<u8> {
     letters.iter().position(|other| *other == letter).map(|at| u8::try_from(at).unwrap())
 }
 
-fn objects(config: &BTreeMap<String, Value>, kind: &str) -> Option<Vec<Map>> {
+pub(super) fn objects(config: &BTreeMap<String, Value>, kind: &str) -> Option<Vec<Map>> {
     let Value::List(list) = config.get(kind)? else { panic!("{kind} is a list") };
     let maps = list.iter().map(|object| match object {
         Value::Map(map) => map.clone(),
@@ -162,11 +165,11 @@ fn named(pairs: &[(&str, &str)]) -> Map {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::Text((*value).to_owned()))).collect()
 }
 
-fn text(object: &Map, key: &str) -> Option<String> {
+pub(super) fn text(object: &Map, key: &str) -> Option<String> {
     object.get(key).map(Value::text)
 }
 
-fn number(object: &Map, key: &str) -> Option<f64> {
+pub(super) fn number(object: &Map, key: &str) -> Option<f64> {
     text(object, key).map(|text| text.parse().unwrap())
 }
 
