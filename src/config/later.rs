@@ -5,8 +5,8 @@ use super::files::Document;
 use super::tree::{Map, Node};
 
 /// Said of every configuration, until there are messages.
-const MESSAGES: &str = "nobody is told yet: this version sends no messages, so `contacts`, `notification_…` and \
-    `escalations` have no effect";
+const MESSAGES: &str = "nobody is told yet: this version decides who is to be told and writes it to the history, and \
+    sends nothing";
 
 /// Keys that are read and checked, and do nothing; `*` is any name.
 const LATER: &[(&[&str], &str)] = &[

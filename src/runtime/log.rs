@@ -2,7 +2,7 @@
 //!
 //! Not every event has a line: what is of interest to a page or the history alone stays out of the log.
 
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use vigia_core::model::event::{Event, StateChange, What};
 use vigia_core::model::id::ObjectKey;
 use vigia_core::model::message::{About, Message};
@@ -20,6 +20,16 @@ pub(super) fn event(event: &Event) {
         What::FlappingDisabled { subject } => on(subject, "flapping.stopped", "flap detection is off"),
         What::WentStale { subject, .. } => on(subject, "check.stale", "no result came for too long"),
         What::Notified(message) => notified(message),
+        What::NotificationHeld { subject, kind, hold, .. } => {
+            let service = subject.service.as_deref().unwrap_or_default();
+            debug!(event = "notify.held", host = %subject.host, service, "{}: {hold}", kind.word());
+        }
+        What::NotificationsSwitched { on: true, author } => {
+            info!(event = "notify.switched", "messages are on again, by {author}");
+        }
+        What::NotificationsSwitched { on: false, author } => {
+            warn!(event = "notify.switched", "messages are off for everything, by {author}");
+        }
         What::ResultRefused { refusal } => {
             debug!(event = "result.refused", error = %refusal, "a result was not taken");
         }
@@ -46,6 +56,8 @@ pub(super) fn event(event: &Event) {
             "in effect: {hosts} hosts, {services} services; {added} added, {changed} changed, {removed} removed"
         ),
         What::HandlerDue { .. }
+        | What::ContactsSkipped { .. }
+        | What::NotificationDelayed { .. }
         | What::AcknowledgementEnded { .. }
         | What::CommentAdded(_)
         | What::CommentDeleted { .. }

@@ -129,6 +129,15 @@ fn describe(operation: &Operation) -> (&'static str, String, serde_json::Value) 
             ("submit-result", of(subject), json!({"output": *output.text}))
         }
         Operation::Switch { subject, switch } => ("switch", of(subject), switch_detail(*switch)),
+        Operation::SwitchNotifications { on } => ("switch-notifications", String::new(), json!({"on": on})),
+        Operation::Notify { subject, text, how } => (
+            "notify",
+            of(subject),
+            json!({"text": **text, "broadcast": how.broadcast, "forced": how.forced, "counted": how.counted}),
+        ),
+        Operation::DelayNotification { subject, until } => {
+            ("delay-notification", of(subject), json!({"until": until.as_second()}))
+        }
         Operation::OpenTicket { ticket } => ("open-ticket", ticket.title.to_string(), ticket_detail(ticket)),
         Operation::NoteTicket { id, note } => ("note-ticket", id.to_string(), note_detail(note)),
         Operation::LinkAlarm { alarm, ticket } => {

@@ -13,7 +13,7 @@ use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::log::{LogKind, NewLine};
-use super::{alarms, audit, comments, downtimes, rows, tickets};
+use super::{alarms, audit, comments, downtimes, notifications, rows, tickets};
 
 pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
     let at = event.at;
@@ -29,6 +29,18 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
         }
         What::FlappingDisabled { subject } => flapping(db, at, LogKind::FlappingDisabled, subject, None),
         What::Notified(message) => notified(db, at, message),
+        What::NotificationHeld { subject, kind, number, hold, skipped } => {
+            let about = notifications::About { at, subject, kind: *kind, number: *number };
+            notifications::log_held(db, about, hold, skipped)
+        }
+        What::ContactsSkipped { subject, kind, number, skipped } => {
+            let about = notifications::About { at, subject, kind: *kind, number: *number };
+            notifications::log_skipped(db, about, skipped)
+        }
+        What::NotificationDelayed { subject, until, author } => {
+            notifications::log_delayed(db, at, subject, *until, author)
+        }
+        What::NotificationsSwitched { on, author } => notifications::log_switched(db, at, *on, author),
         What::WentStale { subject, last_check } => went_stale(db, at, subject, *last_check),
         What::Acknowledged { subject, acknowledgement: ack } => {
             let line = NewLine::about(at, LogKind::Acknowledged, subject);

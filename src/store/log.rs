@@ -24,6 +24,13 @@ pub enum LogKind {
     Stale,
     /// A message to somebody was decided; what became of it is in the outbox.
     Notified,
+    /// Nobody was told, and which rule decided.
+    NotificationHeld,
+    /// Who did not hear of what others were told.
+    ContactsSkipped,
+    NotificationDelayed,
+    /// Messages about everything, on or off.
+    NotificationsSwitched,
     Acknowledged,
     AcknowledgementEnded,
     CommentAdded,
@@ -52,6 +59,10 @@ impl LogKind {
         Self::FlappingDisabled,
         Self::Stale,
         Self::Notified,
+        Self::NotificationHeld,
+        Self::ContactsSkipped,
+        Self::NotificationDelayed,
+        Self::NotificationsSwitched,
         Self::Acknowledged,
         Self::AcknowledgementEnded,
         Self::CommentAdded,
@@ -81,6 +92,10 @@ impl LogKind {
             Self::FlappingDisabled => "flapping-disabled",
             Self::Stale => "stale",
             Self::Notified => "notified",
+            Self::NotificationHeld => "notification-held",
+            Self::ContactsSkipped => "contacts-skipped",
+            Self::NotificationDelayed => "notification-delayed",
+            Self::NotificationsSwitched => "notifications-switched",
             Self::Acknowledged => "acknowledged",
             Self::AcknowledgementEnded => "acknowledgement-ended",
             Self::CommentAdded => "comment-added",

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod health;
 pub mod log;
+mod notifications;
 mod prune;
 mod query;
 mod reconcile;

@@ -7,7 +7,7 @@ use vigia_core::model::alarm::Alarm;
 use vigia_core::model::ticket::TicketHead;
 
 use super::rows::unsigned;
-use super::{alarms, comments, downtimes, status, tickets};
+use super::{alarms, comments, downtimes, notifications, status, tickets};
 
 pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
     let mut restored = Restored {
@@ -28,6 +28,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
         );
     }
     restored.next = next_ids(connection, &restored)?;
+    restored.notifications_off = notifications::are_off(connection)?;
     Ok(restored)
 }
 

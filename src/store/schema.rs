@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior, backup};
 use super::error::StoreError;
 
 /// The schema's version is how many of these were applied, kept in `PRAGMA user_version`.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_notification.sql")];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".
 const APPLICATION: i64 = 0x7667_6961;

@@ -16,11 +16,13 @@ use vigia_core::model::state::{Condition, Standing};
 use vigia_core::model::status::{Millis, NotificationStatus, Status, Switches};
 use vigia_core::model::time::Timestamp;
 
+use super::notifications;
 use super::rows::{self, maybe_time, micros, signed, unsigned};
 
 const SAVE: &str = "INSERT OR REPLACE INTO status VALUES \
     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, \
-     ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)";
+     ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, \
+     ?45, ?46, ?47)";
 
 /// The world as the file knows it, and the row numbers of its objects.
 #[derive(Debug)]
@@ -189,6 +191,7 @@ fn is_worth_keeping<S: Condition>(status: &Status<S>) -> bool {
         || status.acknowledgement.is_some()
         || status.downtime_depth > 0
         || status.switches != Switches::default()
+        || status.notification != NotificationStatus::default()
 }
 
 fn save<S: Condition>(connection: &Connection, object: i64, status: &Status<S>) -> rusqlite::Result<()> {
@@ -238,12 +241,19 @@ fn save<S: Condition>(connection: &Connection, object: i64, status: &Status<S>) 
         micros(status.notification.last),
         status.notification.notified_on,
         status.notification.no_more,
+        micros(status.notification.next),
+        micros(status.notification.again),
+        notifications::told_text(&status.notification),
+        notifications::held_text(&status.notification),
     ])?;
     Ok(())
 }
 
 fn save_counters(connection: &Connection, before: &World, world: &World) -> rusqlite::Result<()> {
     let next = world.records.next;
+    if before.records.notifications_off != world.records.notifications_off {
+        notifications::save_switch(connection, world.records.notifications_off)?;
+    }
     if before.records.next == next {
         return Ok(());
     }
@@ -345,6 +355,10 @@ fn status<S: Condition>(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Statu
             last: c.time()?,
             notified_on: c.next()?,
             no_more: c.next()?,
+            next: c.time()?,
+            again: c.time()?,
+            told: notifications::told(c.next::<Option<String>>()?.as_deref()),
+            held: notifications::held(c.next::<Option<String>>()?.as_deref()),
         },
     })
 }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod full;
+mod notifications;
 mod records;
 mod statuses;
 mod trouble;

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use vigia_core::model::acknowledgement::Acknowledgement;
 use vigia_core::model::check::Source;
 use vigia_core::model::id::ProblemId;
+use vigia_core::model::message::MessageKind;
+use vigia_core::model::notification::{Held, Hold, Told};
 use vigia_core::model::state::Condition;
 use vigia_core::model::status::{Millis, NotificationStatus, Switches};
 
@@ -61,6 +63,24 @@ fn numbers() -> impl Strategy<Value = Numbers> {
     (any::<(u32, u32)>(), (any::<u64>(), 0.0_f32..100.0), any::<(u32, u8, bool)>(), any::<u16>())
 }
 
+fn a_hold() -> impl Strategy<Value = Hold> {
+    let about = "[a-z| \"]{1,9}";
+    prop_oneof![
+        Just(Hold::Acknowledged),
+        a_time().prop_map(|opens| Hold::OutsidePeriod { opens }),
+        any::<i64>().prop_map(|at| Hold::HostVerdict { until: Timestamp::from_micros(at) }),
+        about.prop_map(|rule| Hold::Suppressed { rule: rule.into() }),
+        (about, about).prop_map(|(host, service)| {
+            Hold::Dependency { on: ObjectKey::service(host.as_str(), service.as_str()) }
+        }),
+    ]
+}
+
+fn told_people() -> Vec<Told> {
+    let one = |contact: &str, number, hears_of_end| Told { contact: contact.into(), number, hears_of_end };
+    vec![one("ana \"the\" first", 1, true), one("ben", 7, false)]
+}
+
 fn a_status<S: Condition>() -> impl Strategy<Value = Status<S>> {
     let states = (a_state::<S>(), a_state::<S>(), a_state::<S>(), any::<bool>(), 1..9_u16);
     let problems = (option::of(0..u64::MAX / 2), option::of(0..u64::MAX / 2));
@@ -68,14 +88,15 @@ fn a_status<S: Condition>() -> impl Strategy<Value = Status<S>> {
     (
         states,
         vec(any::<bool>(), 3),
-        vec(a_time(), 9),
+        vec(a_time(), 11),
         texts,
         problems,
         option::of(an_acknowledgement()),
         switches(),
-        numbers(),
+        (numbers(), any::<bool>(), option::of(a_hold())),
     )
-        .prop_map(|(states, flags, times, texts, problems, acknowledgement, switches, numbers)| {
+        .prop_map(|(states, flags, times, texts, problems, acknowledgement, switches, telling)| {
+            let (numbers, people, held) = telling;
             let (spans, flap, told, depth) = numbers;
             Status {
                 standing: Standing {
@@ -113,6 +134,10 @@ fn a_status<S: Condition>() -> impl Strategy<Value = Status<S>> {
                     last: times[8],
                     notified_on: told.1,
                     no_more: told.2,
+                    next: times[9],
+                    again: times[10],
+                    told: people.then(|| Arc::new(told_people())),
+                    held: held.map(|hold| Arc::new(Held { kind: MessageKind::Problem, hold })),
                 },
             }
         })
