@@ -7,6 +7,7 @@ mod configuration;
 mod doors;
 mod origins;
 mod parts;
+mod vitals;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -21,17 +22,17 @@ use tracing_subscriber::util::TryInitError;
 use vigia_core::engine::Engine;
 use vigia_core::model::time::Timestamp;
 
-use self::configuration::{Configuration, LiveConfiguration};
+use self::configuration::Configuration;
 use self::doors::Doors;
 use self::parts::Parts;
-use crate::config::files::find;
+use self::vitals::{Organs, Vitals, WatchedFiles};
 use crate::config::secret;
 use crate::desk::Desk;
 use crate::os::clock::Clock;
 use crate::os::files::{self, FileError};
 use crate::os::lock::{LockError, StateLock};
 use crate::os::stop::{Request as Signal, Signals};
-use crate::os::watch::{Files, Patience, Sources, Watcher};
+use crate::os::watch::{Patience, Sources, Watcher};
 use crate::os::{limits, systemd};
 use crate::runtime::conductor::{self, Conductor};
 use crate::runtime::executor::{self, Executor};
@@ -50,10 +51,20 @@ const JOBS: usize = 1024;
 const EVENTS: usize = 256;
 /// Reloads asked for at once.
 const RELOADS: usize = 16;
-/// For checks that run when we stop.
+
+/// How long each part may take once it is told to stop, in this order. Together they stay below the unit's
+/// `TimeoutStopSec`: who is killed by systemd cannot say what was lost.
+const WEB_GRACE: Duration = Duration::from_secs(4);
+const RELOAD_GRACE: Duration = Duration::from_secs(2);
+/// For checks that run.
 const CHECKS_GRACE: Duration = Duration::from_secs(10);
-/// For any part but those, once it is told to stop.
-const PART_GRACE: Duration = Duration::from_secs(5);
+/// Beyond that, until the executor has ended the rest.
+const EXECUTOR_GRACE: Duration = Duration::from_secs(2);
+const CONDUCTOR_GRACE: Duration = Duration::from_secs(4);
+const STORE_GRACE: Duration = Duration::from_secs(2);
+const PLUGINS_GRACE: Duration = Duration::from_secs(4);
+/// For the last transaction.
+const WRITER_GRACE: Duration = Duration::from_secs(10);
 
 /// What `vigia serve` was asked for.
 #[derive(Clone, Debug)]
@@ -100,6 +111,8 @@ pub enum Ended {
     Asked,
     /// A part that should run for ever ended on its own.
     PartFailed,
+    /// Somebody asked for it, and the disk did not take the last of it.
+    NotSaved,
 }
 
 /// Runs the daemon until it is asked to stop. What is wrong with the configuration goes to `report`.
@@ -107,8 +120,8 @@ pub async fn serve(options: &Options, report: &mut dyn Write) -> Result<Ended, S
     let built = build(options, report)?;
     let mut running = start(built);
     let ended = run(&mut running).await;
-    drain(running).await;
-    Ok(ended)
+    let is_saved = drain(running).await;
+    Ok(if ended == Ended::Asked && !is_saved { Ended::NotSaved } else { ended })
 }
 
 /// Everything that can fail, before anything runs.
@@ -166,6 +179,7 @@ fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError>
 
 struct Running {
     parts: Parts,
+    store: Store,
     writer: store::RunningWriter,
     signals: Signals,
     reloads: mpsc::Sender<reload::Request>,
@@ -186,8 +200,17 @@ fn start(built: Built) -> Running {
     let (reloads, requests) = mpsc::channel(RELOADS);
     let (load_sender, load) = watch::channel(Load::default());
     let settings = built.configuration.settings();
-    let configuration = built.configuration.run(&built.tools, &built.store, &built.desk);
+    let (configuration, sources) = built.configuration.run(&built.tools, &built.store, &built.desk);
+    let watcher = watch_files(sources);
+    let (vitals, told) = Vitals::new(Organs {
+        store: built.store.health(),
+        config: configuration.health.subscribe(),
+        files: WatchedFiles::of(watcher.as_ref()),
+        meters: built.meters.clone(),
+        clock: built.clock.clone(),
+    });
 
+    parts.spawn("vitals", |stop| vitals.run(stop));
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
     parts.spawn("conductor", |stop| {
         let wiring = conductor::Wiring {
@@ -202,17 +225,19 @@ fn start(built: Built) -> Running {
         let conductor = Conductor::new(built.engine, wiring);
         async move { drop(conductor.run(stop).await) }
     });
-    let executor = Executor::new(executor::Wiring {
-        jobs,
-        results: inbox.clone(),
-        limits: configuration.limits.clone(),
-        load: load_sender,
-        look: look::with(built.tools.clone()),
-        processes: built.tools.processes.clone(),
-        clock: built.clock.clone(),
-        meters: built.meters.clone(),
+    parts.spawn("executor", |stop| {
+        let executor = Executor::new(executor::Wiring {
+            jobs,
+            results: inbox.clone(),
+            limits: configuration.limits.clone(),
+            load: load_sender,
+            look: look::with(built.tools.clone()),
+            processes: built.tools.processes.clone(),
+            clock: built.clock.clone(),
+            meters: built.meters.clone(),
+        });
+        run_checks(executor, stop)
     });
-    parts.spawn("executor", |stop| run_checks(executor, stop));
     let handle = Handle::new(Ends {
         inbox: inbox.clone(),
         worlds,
@@ -220,6 +245,7 @@ fn start(built: Built) -> Running {
         load,
         reloads: reloads.clone(),
         config: configuration.health.subscribe(),
+        store_silent: told.store_silent,
         meters: built.meters.clone(),
         clock: built.clock.clone(),
         started: built.started,
@@ -230,29 +256,34 @@ fn start(built: Built) -> Running {
             inbox,
             health: configuration.health.clone(),
             load: configuration.load.clone(),
-            watcher: watch_files(&configuration),
+            watcher,
             clock: built.clock,
             meters: built.meters,
         });
         reloader.run(stop)
     });
-    info!(
-        event = "vigia.started",
-        count = hosts + services,
-        "vigia {} watches {hosts} hosts and {services} services",
-        env!("CARGO_PKG_VERSION")
-    );
-    let facts = configuration.facts(&built.doors, &built.state_dir);
+    tell_start(hosts, services);
+    let facts = configuration.facts(&built.doors, &built.state_dir, told.notices);
     let house = House::new(
         handle,
-        built.store,
+        built.store.clone(),
         built.desk,
         facts,
         origins::definitions(configuration.request.clone()),
     );
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
-    Running { parts, writer, signals: built.signals, reloads, tools: built.tools, _lock: built._lock }
+    let (store, signals, tools) = (built.store, built.signals, built.tools);
+    Running { parts, store, writer, signals, reloads, tools, _lock: built._lock }
+}
+
+fn tell_start(hosts: usize, services: usize) {
+    info!(
+        event = "vigia.started",
+        count = hosts + services,
+        "vigia {} watches {hosts} hosts and {services} services",
+        env!("CARGO_PKG_VERSION")
+    );
 }
 
 async fn run(running: &mut Running) -> Ended {
@@ -281,29 +312,46 @@ async fn run(running: &mut Running) -> Ended {
     }
 }
 
-/// In the reverse order of the start: nobody is told to stop before whoever feeds it has stopped.
-async fn drain(mut running: Running) {
+/// In the reverse order of the start: nobody is told to stop before whoever feeds it has stopped. True: all is
+/// on the disk.
+async fn drain(mut running: Running) -> bool {
     systemd::stopping("finishing the checks that run");
-    running.parts.stop("web", PART_GRACE).await;
-    running.parts.stop("reload", PART_GRACE).await;
-    running.parts.stop("executor", CHECKS_GRACE + PART_GRACE).await;
-    running.parts.stop("conductor", PART_GRACE).await;
-    running.parts.stop("store", PART_GRACE).await;
-    if tokio::time::timeout(PART_GRACE, running.tools.processes.close()).await.is_err() {
+    let parts = &mut running.parts;
+    parts.stop("web", WEB_GRACE).await;
+    parts.stop("reload", RELOAD_GRACE).await;
+    parts.stop("executor", CHECKS_GRACE + EXECUTOR_GRACE).await;
+    let is_handed_over =
+        parts.stop("conductor", CONDUCTOR_GRACE).await & parts.stop("store", STORE_GRACE).await;
+    if tokio::time::timeout(PLUGINS_GRACE, running.tools.processes.close()).await.is_err() {
         warn!(
             event = "vigia.unfinished",
             count = running.tools.processes.killing(),
             "plugins that cannot be killed are left behind"
         );
     }
-    if tokio::time::timeout(PART_GRACE, running.writer.stop()).await.is_err() {
-        error!(
-            event = "vigia.unfinished",
-            part = "store writer",
-            "the disk did not take the last of it in time"
-        );
+    let is_saved = save_the_last(&running.store, running.writer, is_handed_over).await;
+    running.parts.stop("vitals", Duration::ZERO).await;
+    is_saved
+}
+
+/// Waits for the last transaction, and says what is lost where there was none.
+async fn save_the_last(store: &Store, writer: store::RunningWriter, is_handed_over: bool) -> bool {
+    let was_running = !writer.ended.is_cancelled();
+    let is_closed = tokio::time::timeout(WRITER_GRACE, writer.stop()).await.is_ok();
+    let health = store.health().borrow().clone();
+    if was_running && is_handed_over && is_closed && health.failing.is_none() {
+        info!(event = "vigia.stopped", "everything is saved");
+        return true;
     }
-    info!(event = "vigia.stopped", "everything is saved");
+    let why = health.trouble().unwrap_or_else(|| "the store did not take the last of it in time".to_owned());
+    let last = health.last_commit.map_or_else(|| "the start".to_owned(), |at| at.to_string());
+    error!(
+        event = "vigia.unsaved",
+        error = why,
+        count = health.waiting,
+        "stopped, and not everything is saved: states and events since {last} are lost; the next start goes on from there"
+    );
+    false
 }
 
 async fn run_checks(executor: Executor, stop: CancellationToken) {
@@ -335,17 +383,36 @@ async fn to_store(mut batches: mpsc::Receiver<Batch>, store: mpsc::Sender<store:
 }
 
 /// None where watching is not possible at all; the log says so, and `vigia reload` works all the same.
-fn watch_files(configuration: &LiveConfiguration) -> Option<Watcher> {
-    let request = configuration.request.clone();
-    let sources = Sources::new(move || {
-        let found = find(&request);
-        Files { files: found.files, folders: found.folders }
-    });
+fn watch_files(sources: Sources) -> Option<Watcher> {
     match Watcher::start(sources, Patience::default()) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             error!(event = "watch.failed", error = %Chain(&error), "changed files will not be noticed; use `vigia reload`");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_wait_for_at_the_end_is_over_before_systemd_loses_its_patience() {
+        let unit = include_str!("../systemd/vigia.service");
+        let limit = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.strip_suffix('s'));
+        let limit = Duration::from_secs(limit.unwrap().parse().unwrap());
+        let ours = [
+            WEB_GRACE,
+            RELOAD_GRACE,
+            CHECKS_GRACE,
+            EXECUTOR_GRACE,
+            CONDUCTOR_GRACE,
+            STORE_GRACE,
+            PLUGINS_GRACE,
+            WRITER_GRACE,
+        ];
+        let ours: Duration = ours.iter().sum();
+        assert!(ours + Duration::from_secs(5) <= limit, "{ours:?} of {limit:?}");
     }
 }

@@ -11,16 +11,18 @@ use vigia_core::model::time::Timestamp;
 
 use super::doors::Doors;
 use super::{Options, StartError};
-use crate::config::files::Request;
+use crate::config::files::{Request, find};
 use crate::config::last_good::Memory;
 use crate::config::problem;
 use crate::config::settings::Settings;
 use crate::config::{self, Loaded};
 use crate::desk::{Desk, Policy};
+use crate::os::watch::{Files, Sources};
 use crate::runtime::reload::{ConfigHealth, Findings, Fresh, Load, Quarantined};
 use crate::runtime::{Limits, Tools};
 use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
+use crate::web::backend::Notice;
 use crate::web::house::Facts;
 
 /// Loaded, and nothing runs yet.
@@ -32,6 +34,8 @@ pub(super) struct Configuration {
     logs: Option<Logs>,
     /// What the next start falls back to.
     memory: Memory,
+    /// Where it was read from, as it was before.
+    sources: Sources,
 }
 
 /// Of the running daemon.
@@ -51,6 +55,8 @@ impl Configuration {
         now: Timestamp,
     ) -> Result<Self, StartError> {
         let request = Request { config: options.config.clone(), state_dir: Some(options.state_dir.clone()) };
+        // Before it is read: what is saved meanwhile is seen when the watcher starts.
+        let sources = sources(&request).remember();
         let loaded =
             config::load(&request).map_err(|error| StartError::Configuration(Chain(&error).to_string()))?;
         let text = problem::text(&loaded.problems);
@@ -68,6 +74,7 @@ impl Configuration {
             settings: Arc::new(settings),
             health: ConfigHealth { generation: 0, loaded_at: now, clean_at, refused: None, findings },
             logs: None,
+            sources,
         })
     }
 
@@ -83,8 +90,9 @@ impl Configuration {
         self.logs = Some(logs);
     }
 
-    /// Makes what loads it again, and applies its settings to these.
-    pub(super) fn run(self, tools: &Arc<Tools>, store: &Store, desk: &Desk) -> LiveConfiguration {
+    /// Makes what loads it again, and applies its settings to these; and what is to be watched.
+    pub(super) fn run(self, tools: &Arc<Tools>, store: &Store, desk: &Desk) -> (LiveConfiguration, Sources) {
+        let sources = self.sources;
         let (limits_sender, limits) = watch::channel(limits(&self.settings));
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Concerned {
@@ -111,8 +119,17 @@ impl Configuration {
             loaded.inventory.generation = generation;
             Ok(Fresh { inventory: Arc::new(loaded.inventory), findings })
         });
-        LiveConfiguration { request, load, health, limits }
+        (LiveConfiguration { request, load, health, limits }, sources)
     }
+}
+
+/// What to watch, asked anew with each look.
+fn sources(request: &Request) -> Sources {
+    let request = request.clone();
+    Sources::new(move || {
+        let found = find(&request);
+        Files { files: found.files, folders: found.folders }
+    })
 }
 
 /// Keeps what is good for the time when it is not. Without it a mistake would cost an object its checks.
@@ -124,8 +141,13 @@ fn keep(memory: &Memory, request: &Request) {
 }
 
 impl LiveConfiguration {
-    /// What the pages say of the daemon itself; told again with every reload.
-    pub(super) fn facts(&self, doors: &Doors, state_dir: &Path) -> watch::Receiver<Facts> {
+    /// What the pages say of the daemon itself; told again with every reload and with each new notice.
+    pub(super) fn facts(
+        &self,
+        doors: &Doors,
+        state_dir: &Path,
+        mut notices: watch::Receiver<Vec<Notice>>,
+    ) -> watch::Receiver<Facts> {
         let base = Facts {
             listen: doors.addresses().iter().map(|at| format!("http://{at}/")).collect(),
             config: self.request.config.display().to_string(),
@@ -133,21 +155,26 @@ impl LiveConfiguration {
             ..Facts::default()
         };
         let (mut health, limits) = (self.health.subscribe(), self.limits.clone());
-        let now = facts(&base, &health.borrow_and_update(), &limits.borrow());
+        let now = facts(&base, &health.borrow_and_update(), &limits.borrow(), &notices.borrow_and_update());
         let (sender, receiver) = watch::channel(now);
         tokio::spawn(async move {
             // Ends with whoever reloads, or when no page is left to read it.
-            while health.changed().await.is_ok() && !sender.is_closed() {
-                let next = facts(&base, &health.borrow_and_update(), &limits.borrow());
-                sender.send_replace(next);
+            while !sender.is_closed() {
+                tokio::select! {
+                    changed = health.changed() => if changed.is_err() { return },
+                    Ok(()) = notices.changed() => {}
+                }
+                let (health, notices) = (health.borrow_and_update(), notices.borrow_and_update());
+                sender.send_replace(facts(&base, &health, &limits.borrow(), &notices));
             }
         });
         receiver
     }
 }
 
-fn facts(base: &Facts, health: &ConfigHealth, limits: &Limits) -> Facts {
-    Facts { limit: limits.total, files: health.findings.files.clone(), ..base.clone() }
+fn facts(base: &Facts, health: &ConfigHealth, limits: &Limits, notices: &[Notice]) -> Facts {
+    let files = health.findings.files.clone();
+    Facts { limit: limits.total, files, notices: notices.to_vec(), ..base.clone() }
 }
 
 /// Who must hear of new settings.

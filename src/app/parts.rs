@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::select_all;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -50,14 +50,20 @@ impl Parts {
         select_all(running).await.0
     }
 
-    /// Tells the parts of this name to stop and waits for them, up to `grace`.
-    pub(super) async fn stop(&mut self, name: &'static str, grace: Duration) {
+    /// Tells the parts of this name to stop and waits for them, up to `grace` for all of them together. True:
+    /// each of them had run until now, and has finished.
+    pub(super) async fn stop(&mut self, name: &'static str, grace: Duration) -> bool {
+        let until = Instant::now() + grace;
+        let mut is_in_time = true;
         for part in self.0.iter().filter(|part| part.name == name) {
             part.stop.cancel();
         }
-        for part in self.0.iter_mut().filter(|part| part.name == name && !part.has_ended) {
-            part.has_ended = true;
-            match timeout(grace, &mut part.task).await {
+        for part in self.0.iter_mut().filter(|part| part.name == name) {
+            if std::mem::replace(&mut part.has_ended, true) {
+                is_in_time = false;
+                continue;
+            }
+            match timeout_at(until, &mut part.task).await {
                 Ok(ended) => tell(name, ended),
                 Err(_elapsed) => {
                     warn!(
@@ -66,9 +72,11 @@ impl Parts {
                         "did not finish in time and is left behind"
                     );
                     part.task.abort();
+                    is_in_time = false;
                 }
             }
         }
+        is_in_time
     }
 }
 
@@ -91,14 +99,17 @@ mod tests {
         parts.spawn("steady", |stop| async move { stop.cancelled().await });
         parts.spawn("rash", |_| async { panic!("no") });
         assert_eq!(parts.any_ended().await, "rash");
-        parts.stop("rash", Duration::from_secs(1)).await;
-        parts.stop("steady", Duration::from_secs(1)).await;
+        assert!(!parts.stop("rash", Duration::from_secs(1)).await);
+        assert!(parts.stop("steady", Duration::from_secs(1)).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_part_that_does_not_stop_is_left_behind_after_its_grace() {
         let mut parts = Parts::default();
         parts.spawn("stubborn", |_| std::future::pending());
-        parts.stop("stubborn", Duration::from_secs(3)).await;
+        let started = Instant::now();
+        parts.spawn("stubborn", |_| std::future::pending());
+        assert!(!parts.stop("stubborn", Duration::from_secs(3)).await);
+        assert_eq!(started.elapsed(), Duration::from_secs(3), "two of one name share their grace");
     }
 }

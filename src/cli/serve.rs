@@ -37,7 +37,7 @@ impl Serve {
         runtime.shutdown_background();
         match ended {
             Ok(Ended::Asked) => Ok(Exit::DONE),
-            Ok(Ended::PartFailed) => Ok(Exit::REFUSED),
+            Ok(Ended::PartFailed | Ended::NotSaved) => Ok(Exit::REFUSED),
             Err(error) => Err(Failure::new(
                 if error.is_configuration() { Exit::CONFIG } else { Exit::REFUSED },
                 error.to_string(),

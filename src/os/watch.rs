@@ -9,6 +9,7 @@
 mod folders;
 mod survey;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -50,6 +51,7 @@ impl Default for Patience {
 pub struct Watcher {
     wake: Sender<Wake>,
     changes: watch::Receiver<u64>,
+    trouble: watch::Receiver<Option<&'static str>>,
 }
 
 enum Wake {
@@ -64,13 +66,19 @@ impl Watcher {
     pub fn start(sources: Sources, patience: Patience) -> std::io::Result<Self> {
         let (wake, woken) = mpsc::channel();
         let (tell, changes) = watch::channel(0);
+        let (tell_trouble, trouble) = watch::channel(None);
         let folders = Folders::new(wake.clone());
         let survey = Survey::new(sources);
-        let mut watching = Watching { folders, survey, patience, woken, tell };
-        // Before we return: what changes from now on is seen.
-        watching.look();
+        let mut watching = Watching { folders, survey, patience, woken, tell, trouble: tell_trouble };
+        // Before we return: what changes from now on is seen, and so is what changed since it was remembered.
+        watching.look_and_tell();
         thread::Builder::new().name("vigia-watch".into()).spawn(move || watching.run())?;
-        Ok(Self { wake, changes })
+        Ok(Self { wake, changes, trouble })
+    }
+
+    /// What keeps it from seeing changes at once; none: all is well.
+    pub fn trouble(&self) -> watch::Receiver<Option<&'static str>> {
+        self.trouble.clone()
     }
 
     /// Waits for the next change. Several that nobody waited for are one. Cancel-safe.
@@ -95,10 +103,39 @@ struct Watching {
     patience: Patience,
     woken: Receiver<Wake>,
     tell: watch::Sender<u64>,
+    trouble: watch::Sender<Option<&'static str>>,
 }
 
 impl Watching {
+    /// Until told to stop. A mistake of ours costs the watches and not the look every minute.
     fn run(mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.follow())).is_err() {
+            let text = "a mistake in vigia ended the watching; changed files are looked for once a minute";
+            self.trouble.send_replace(Some(text));
+            error!(event = "watch.failed", "{text}; please report it");
+            self.scan();
+        }
+    }
+
+    /// Looks at the content now and then, whatever happens meanwhile.
+    fn scan(&mut self) {
+        let mut next = Instant::now() + self.patience.scan;
+        loop {
+            match self.woken.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Wake::Seen(_)) => {}
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    next = Instant::now() + self.patience.scan;
+                    // The panic itself is in the log.
+                    if catch_unwind(AssertUnwindSafe(|| self.survey.has_changed())).unwrap_or(false) {
+                        self.tell.send_modify(|count| *count += 1);
+                    }
+                }
+            }
+        }
+    }
+
+    fn follow(&mut self) {
         loop {
             let wait = if self.folders.is_complete() { self.patience.scan } else { self.patience.poll };
             match self.woken.recv_timeout(wait) {
@@ -111,9 +148,13 @@ impl Watching {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
-            if self.look() {
-                self.tell.send_modify(|count| *count += 1);
-            }
+            self.look_and_tell();
+        }
+    }
+
+    fn look_and_tell(&mut self) {
+        if self.look() {
+            self.tell.send_modify(|count| *count += 1);
         }
     }
 

@@ -11,13 +11,16 @@ use vigia_core::model::operation::{Order, Refusal};
 pub enum Message {
     /// Of a check of ours.
     Result(CheckResult),
-    /// Somebody else's results, many at a time; the answer has a refusal or none for each.
-    Submitted(Vec<CheckResult>, oneshot::Sender<Vec<Option<Refusal>>>),
+    /// Somebody else's results, many at a time; answered when the world that shows them is published.
+    Submitted(Vec<CheckResult>, oneshot::Sender<Result<Refusals, NotDone>>),
     /// What a person does; answered when it is on the disk.
     Order(Order, oneshot::Sender<Result<Done, NotDone>>),
-    /// A configuration, complete and checked.
+    /// A configuration, complete and checked; answered when the world that shows it is published.
     Reload(SharedInventory, oneshot::Sender<Vec<Event>>),
 }
+
+/// Of results handed in together: for each a refusal, or none.
+pub type Refusals = Vec<Option<Refusal>>;
 
 /// An order is in effect and on the disk.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +37,9 @@ pub enum NotDone {
     /// In effect, and lost with the next restart.
     #[error("{0}")]
     NotKept(String),
+    /// Not in effect, and worth another try later.
+    #[error("{0}")]
+    Unavailable(String),
     #[error("vigia is stopping")]
     Stopping,
 }

@@ -30,6 +30,8 @@ pub struct Meters {
     pub publications: IntCounter,
     pub clock_jumps: IntCounter,
     pub conductor_alive: Gauge,
+    pub unsaved_events: IntGauge,
+    pub checks_paused: IntGauge,
     pub reloads: IntCounterVec,
     pub reload_duration: Histogram,
     pub reload_ok: IntGauge,
@@ -95,6 +97,9 @@ impl Meters {
                 "conductor_last_alive_timestamp_seconds",
                 "When the task that owns the state last went round",
             ),
+            unsaved_events: made
+                .gauge("unsaved_events", "Events that wait because the store takes nothing at the moment"),
+            checks_paused: made.gauge("checks_paused", "1: checks pause because too much is unsaved"),
             reloads: made.counters("reloads_total", "Reloads of the configuration, by outcome", &["outcome"]),
             reload_duration: made.histogram(
                 "reload_duration_seconds",

@@ -14,9 +14,9 @@ pub mod snapshot;
 #[cfg(test)]
 mod fixture;
 
-pub use conductor::{Batch, Kept};
+pub use conductor::{Batch, Kept, MOST_UNSAVED};
 pub use executor::{Load, Look};
-pub use inbox::{Done, Message, NotDone};
+pub use inbox::{Done, Message, NotDone, Refusals};
 pub use look::Tools;
 pub use meters::Meters;
 pub use places::{Limits, Overload};

@@ -1,19 +1,24 @@
 //! What doors see of the running daemon: published worlds to read, and the way in for orders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::timeout;
 use vigia_core::engine::world::World;
 use vigia_core::model::check::CheckResult;
 use vigia_core::model::event::Event;
-use vigia_core::model::operation::{Order, Refusal};
+use vigia_core::model::operation::Order;
 use vigia_core::model::time::Timestamp;
 
 use super::executor::Load;
-use super::inbox::{Done, Message, NotDone};
+use super::inbox::{Done, Message, NotDone, Refusals};
 use super::meters::Meters;
 use super::reload::{self, ConfigHealth, ReloadReport};
 use crate::os::clock::Clock;
+
+/// So long somebody who ordered something waits to hear that it is on the disk.
+const SAVED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Cheap to clone; everybody has one.
 #[derive(Clone, Debug)]
@@ -28,6 +33,8 @@ pub struct Ends {
     pub load: watch::Receiver<Load>,
     pub reloads: mpsc::Sender<reload::Request>,
     pub config: watch::Receiver<Arc<ConfigHealth>>,
+    /// Since when the store has not answered; none: it does.
+    pub store_silent: watch::Receiver<Option<Timestamp>>,
     pub meters: Arc<Meters>,
     pub clock: Clock,
     pub started: Timestamp,
@@ -76,11 +83,25 @@ impl Handle {
         &self.0.meters
     }
 
-    /// Gives an order. Comes back when it is in effect and on the disk, or refused.
+    /// Gives an order. Comes back when it is in effect and on the disk, or refused. While the store does not
+    /// answer it is refused too: what a person does must not depend on whether a disk comes back.
     pub async fn order(&self, order: Order) -> Result<Done, NotDone> {
+        let silent_since = *self.0.store_silent.borrow();
+        if let Some(since) = silent_since {
+            let seconds = self.now().since(since).as_secs();
+            return Err(NotDone::Unavailable(format!(
+                "not done: the store has not answered for {seconds} s; see to the disk of the state folder and try again"
+            )));
+        }
         let (answer, answered) = oneshot::channel();
         self.0.inbox.send(Message::Order(order, answer)).await.map_err(|_closed| NotDone::Stopping)?;
-        answered.await.map_err(|_closed| NotDone::Stopping)?
+        match timeout(SAVED_WITHIN, answered).await {
+            Ok(told) => told.map_err(|_closed| NotDone::Stopping)?,
+            Err(_elapsed) => Err(NotDone::NotKept(format!(
+                "the store has not answered for {} s; this is in effect, saved when it answers, and lost if vigia ends before",
+                SAVED_WITHIN.as_secs()
+            ))),
+        }
     }
 
     /// Has the configuration read again. Comes back when what is good of it is in effect.
@@ -91,10 +112,10 @@ impl Handle {
         answered.await.map_err(|_closed| NotDone::Stopping)
     }
 
-    /// Hands in results of others; for each a refusal, or none.
-    pub async fn submit(&self, results: Vec<CheckResult>) -> Result<Vec<Option<Refusal>>, NotDone> {
+    /// Hands in results of others. Comes back when the world shows them.
+    pub async fn submit(&self, results: Vec<CheckResult>) -> Result<Refusals, NotDone> {
         let (answer, answered) = oneshot::channel();
         self.0.inbox.send(Message::Submitted(results, answer)).await.map_err(|_closed| NotDone::Stopping)?;
-        answered.await.map_err(|_closed| NotDone::Stopping)
+        answered.await.map_err(|_closed| NotDone::Stopping)?
     }
 }

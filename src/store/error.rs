@@ -25,6 +25,9 @@ pub enum StoreError {
     Read { source: rusqlite::Error },
     #[error("the store's writer has ended")]
     Ended,
+    /// What was asked for before that was known may still take effect.
+    #[error("it has not answered for {seconds} s; see whether the disk of the state folder hangs")]
+    Silent { seconds: u64 },
     #[error(transparent)]
     NotKept(#[from] NotKept),
 }

@@ -53,6 +53,9 @@ const READERS: usize = 4;
 /// How long one query may take: a page that asks too much must not hold a connection for ever.
 const QUERY: Duration = Duration::from_secs(20);
 
+/// How often somebody who waits asks whether the store still answers.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// SQLite's steps between two looks at the clock: some milliseconds.
 const STEPS: i32 = 100_000;
 
@@ -94,7 +97,7 @@ pub struct IdleWriter {
 
 /// The writer's other end.
 pub struct RunningWriter {
-    /// Full: the conductor waits, so nothing is lost.
+    /// Full: batches are merged until there is room, so nothing is lost.
     pub batches: mpsc::Sender<Batch>,
     /// Cancelled when the thread has ended, for whatever reason. Unless [`Self::stop`] was called, that was a
     /// panic, and the process should not go on.
@@ -155,6 +158,29 @@ impl Store {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.unless_silent(self.read_however_long(query)).await
+    }
+
+    /// A disk that hangs must not take along whoever asks: no page is worth less than one without its history.
+    async fn unless_silent<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::pin!(work);
+        loop {
+            if let Some(busy) = self.shared.health.borrow().silent_for() {
+                return Err(StoreError::Silent { seconds: busy.as_secs() });
+            }
+            if let Ok(done) = tokio::time::timeout(LOOK_EVERY, &mut work).await {
+                return done;
+            }
+        }
+    }
+
+    async fn read_however_long<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
         let permit = Arc::clone(&shared.permits).acquire_owned().await;
         let reading = tokio::task::spawn_blocking(move || {
@@ -210,8 +236,12 @@ impl Store {
             });
             (worked, after)
         });
-        self.shared.acts.send(Act { work, is_weighty }).await.map_err(|_closed| StoreError::Ended)?;
-        answered.await.unwrap_or(Err(StoreError::Ended))
+        let act = Act { work, is_weighty };
+        self.unless_silent(async {
+            self.shared.acts.send(act).await.map_err(|_closed| StoreError::Ended)?;
+            answered.await.unwrap_or(Err(StoreError::Ended))
+        })
+        .await
     }
 }
 

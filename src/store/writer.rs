@@ -70,7 +70,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
     pub(super) connection: Connection,
-    /// Emptied by us. Full: the conductor waits, so nothing is lost; hence we wait for nobody.
+    /// Emptied by us. Full: the conductor merges what is to come, so nothing is lost.
     pub(super) batches: mpsc::Receiver<Batch>,
     /// Emptied by us. Full: the door's request waits.
     pub(super) acts: mpsc::Receiver<Act>,
@@ -150,13 +150,23 @@ impl Writer {
         let waiting = waiting.expect("a runtime without I/O needs no system resource");
         loop {
             let (group, is_last) = waiting.block_on(self.next());
+            self.is_busy(true);
             self.commit(group);
             if is_last {
                 break;
             }
             self.prune();
+            self.is_busy(false);
         }
         self.close();
+    }
+
+    /// Says that we are with the disk, which may keep us for ever; whoever wonders looks by the clock.
+    fn is_busy(&self, is_busy: bool) {
+        self.health.send_if_modified(|health| {
+            health.busy_since = is_busy.then(Instant::now);
+            false
+        });
     }
 
     /// Waits for something to do and takes along what else has already arrived.

@@ -101,6 +101,7 @@ impl From<NotDone> for Trouble {
         match error {
             NotDone::Refused(refusal) => refusal.into(),
             NotDone::NotKept(text) => Self::Unavailable(format!("done, but not yet on the disk: {text}")),
+            NotDone::Unavailable(text) => Self::Unavailable(text),
             NotDone::Stopping => Self::Unavailable("vigia is stopping".to_owned()),
         }
     }
@@ -156,7 +157,7 @@ impl Backend for House {
     fn alerts(&self) -> Alerts {
         let load = self.handle.load().borrow().clone();
         Alerts {
-            store: self.store.health().borrow().failing.as_ref().map(|failing| failing.why.clone()),
+            store: self.store.health().borrow().trouble(),
             overloaded: load.overloads.iter().map(|overload| overload.kind.to_owned()).collect(),
             behind: load.overloads.iter().map(|overload| overload.behind).max().unwrap_or_default(),
         }
@@ -247,12 +248,12 @@ impl Backend for House {
             queues: vec![
                 queue("inbox", usize::try_from(meters.inbox_length.get()).unwrap_or(0)),
                 queue("executor", load.waiting),
-                queue("store", store.waiting),
+                queue("store", store.waiting + usize::try_from(meters.unsaved_events.get()).unwrap_or(0)),
             ],
             store: StoreGauge {
                 path: self.store.path().display().to_string(),
                 bytes: self.size(),
-                trouble: store.failing.map(|failing| failing.why),
+                trouble: store.trouble(),
                 last_commit: store.last_commit,
                 batches: store.commits,
                 events: store.events,

@@ -11,6 +11,7 @@ mod checks;
 mod cli;
 mod crash;
 mod definition;
+mod disk;
 mod doors;
 mod examples;
 mod generated_pages;

@@ -70,6 +70,7 @@ impl Engine {
             seen: now,
             silent: HashMap::default(),
             waiting: Vec::new(),
+            is_touched: false,
         };
         let past = Memory {
             hosts: restored.hosts.into_iter().map(|(key, status)| (key.host, status)).collect(),

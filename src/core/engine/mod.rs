@@ -77,6 +77,8 @@ pub struct Engine {
     silent: HashMap<Checkable, Timestamp, RandomState>,
     /// What taking up the old statuses led to; leaves with the first step.
     waiting: Vec<Event>,
+    /// Handing out checks changed what the world shows.
+    is_touched: bool,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +127,12 @@ impl Engine {
             }
             Input::Tick => Ok(()),
         }
+    }
+
+    /// Whether [`Self::take_due`] changed what the world shows since this was last asked: plans that moved, hosts
+    /// taken as UP.
+    pub fn was_touched(&mut self) -> bool {
+        std::mem::take(&mut self.is_touched)
     }
 
     /// When something is due: a check to take, or a timer that a tick lets run.

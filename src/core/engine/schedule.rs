@@ -25,7 +25,8 @@ const JUMP: Duration = Duration::from_secs(60);
 const LAST_MINUTE: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// The next check that is due and may run; it counts as running until its result comes.
+    /// The next check that is due and may run; it counts as running until its result comes. Looking for it can
+    /// change what the world shows ([`Self::was_touched`]).
     pub fn take_due(&mut self, now: Timestamp) -> Option<Job> {
         self.observe(now);
         loop {
@@ -35,10 +36,12 @@ impl Engine {
                     self.assume_up(object, slot, now);
                 }
                 None => return Some(self.start(object, slot)),
-                Some(Hindrance::Off) => self.show_plan(object),
-                Some(Hindrance::Until(later)) => {
-                    self.agenda.plan(object, Some(later));
+                Some(hindrance) => {
+                    if let Hindrance::Until(later) = hindrance {
+                        self.agenda.plan(object, Some(later));
+                    }
                     self.show_plan(object);
+                    self.is_touched = true;
                 }
             }
         }
@@ -81,6 +84,7 @@ impl Engine {
         for id in inventory.service_ids() {
             self.show_plan(Checkable::Service(id));
         }
+        self.is_touched = true;
         self.seen = now;
     }
 
@@ -117,6 +121,7 @@ impl Engine {
         let mut events = std::mem::take(&mut self.waiting);
         self.fold_host(id, HostState::Up, &result, now, &mut events);
         self.waiting = events;
+        self.is_touched = true;
     }
 
     fn start(&mut self, object: Checkable, slot: Slot) -> Job {

@@ -28,11 +28,27 @@ pub struct Files {
 }
 
 /// Asked before each look.
-pub struct Sources(Box<dyn Fn() -> Files + Send>);
+pub struct Sources {
+    ask: Box<dyn Fn() -> Files + Send>,
+    /// The content as it was when somebody last relied on it.
+    seen: Option<u64>,
+}
 
 impl Sources {
     pub fn new(ask: impl Fn() -> Files + Send + 'static) -> Self {
-        Self(Box::new(ask))
+        Self { ask: Box::new(ask), seen: None }
+    }
+
+    #[cfg(test)]
+    pub(super) fn ask(&self) -> Files {
+        (self.ask)()
+    }
+
+    /// Remembers the content as it is now: whoever reads it after this hears of each change since, also of those
+    /// before the watcher started.
+    pub fn remember(mut self) -> Self {
+        self.seen = Some(hash((self.ask)().files));
+        self
     }
 }
 
@@ -49,12 +65,12 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn new(sources: Sources) -> Self {
-        Self { sources, seen: None }
+        Self { seen: sources.seen, sources }
     }
 
     /// Where watches belong: the folders, those the files are in, and those of every link on the way.
     pub(super) fn places(&self) -> Places {
-        let Files { files, folders } = (self.sources.0)();
+        let Files { files, folders } = (self.sources.ask)();
         let mut places = Places::new();
         for folder in &folders {
             let real = trail(folder, &mut places);
@@ -66,9 +82,10 @@ impl Survey {
         places
     }
 
-    /// Whether the content is another than at the last look. The first look only remembers.
+    /// Whether the content is another than at the last look. The first look only remembers, unless it was
+    /// remembered before.
     pub(super) fn has_changed(&mut self) -> bool {
-        let seen = hash((self.sources.0)().files);
+        let seen = hash((self.sources.ask)().files);
         let before = self.seen.replace(seen);
         before.is_some_and(|before| before != seen)
     }

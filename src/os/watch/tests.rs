@@ -187,12 +187,44 @@ async fn without_watches_it_looks_often_instead() {
     let (unused, _) = mpsc::channel();
     let mut folders = Folders::new(unused);
     folders.lose_watches();
-    let mut watching =
-        Watching { folders, survey: Survey::new(yaml_in(folder.clone())), patience: QUICK, woken, tell };
+    let survey = Survey::new(yaml_in(folder.clone()));
+    let trouble = watch::channel(None).0;
+    let mut watching = Watching { folders, survey, patience: QUICK, woken, tell, trouble };
     assert!(!watching.look());
     let thread = thread::spawn(move || watching.run());
     fs::write(folder.join("a.yaml"), "two").unwrap();
     changes.changed().await.unwrap();
     drop(wake);
     thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn what_changed_between_reading_and_watching_is_seen() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().to_path_buf();
+    fs::write(folder.join("a.yaml"), "one").unwrap();
+    let sources = yaml_in(folder.clone()).remember();
+    fs::write(folder.join("a.yaml"), "two").unwrap();
+    let mut watcher = Watcher::start(sources, QUICK).unwrap();
+    watcher.changed().await;
+}
+
+#[tokio::test]
+async fn a_mistake_of_ours_ends_the_watches_and_not_the_scan() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().to_path_buf();
+    fs::write(folder.join("a.yaml"), "one").unwrap();
+    let inner = yaml_in(folder.clone());
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    // The start asks twice; the first look after it fails.
+    let sources = Sources::new(move || {
+        assert_ne!(asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed), 2, "a mistake of ours");
+        inner.ask()
+    });
+    let patience = Patience { scan: Duration::from_millis(50), ..QUICK };
+    let mut watcher = Watcher::start(sources, patience).unwrap();
+    let mut trouble = watcher.trouble();
+    trouble.wait_for(Option::is_some).await.unwrap();
+    fs::write(folder.join("a.yaml"), "two").unwrap();
+    watcher.changed().await;
 }
