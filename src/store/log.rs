@@ -306,33 +306,37 @@ pub fn ribbon(
         list(connection, &filter)?.into_iter().filter_map(|line| Some((line.at, line.change?))).collect();
     changes.reverse();
     let is_whole = changes.len() < limit;
-    let first = if is_whole { standing_at(connection, object, subject, from, &changes)? } else { None };
-    let mut segments = vec![Segment {
-        state: first.map(|(state, _)| state),
-        state_type: first.map_or(StateType::Hard, |(_, state_type)| state_type),
-        ..unknown
-    }];
-    for (at, change) in changes {
+    let first = if is_whole { first_standing(connection, object, subject, from, &changes)? } else { None };
+    let mut segments = vec![unknown];
+    let mut change_to = |from: Timestamp, state: AnyState, state_type: StateType| {
         if let Some(last) = segments.last_mut() {
-            last.to = at;
+            last.to = from;
         }
-        segments.push(Segment { from: at, to, state: Some(change.state), state_type: change.state_type });
+        segments.push(Segment { from, to, state: Some(state), state_type });
+    };
+    if let Some((since, state, state_type)) = first.filter(|(since, ..)| *since < to) {
+        change_to(since.max(from), state, state_type);
+    }
+    for (at, change) in changes {
+        change_to(at, change.state, change.state_type);
     }
     segments.retain(|segment| segment.from < segment.to);
     Ok(segments)
 }
 
-/// The state at `from`: the last change before it, else what the first change after it says was before, else
-/// the standing now of an object that never changed.
-fn standing_at(
+/// What is known of the time before the first of these changes, and since when: the last change before `from`, else
+/// what that first change says was before, since the object is watched, else the standing now of an object that
+/// never changed.
+fn first_standing(
     connection: &Connection,
     object: i64,
     subject: &ObjectKey,
     from: Timestamp,
     changes: &[(Timestamp, Change)],
-) -> rusqlite::Result<Option<(AnyState, StateType)>> {
+) -> rusqlite::Result<Option<(Timestamp, AnyState, StateType)>> {
     let read = |row: &Row<'_>| {
-        Ok((rows::any_state(subject, row.get(0)?), row.get(1).map(rows::state_type)?, row.get::<_, i64>(2)?))
+        let state = rows::any_state(subject, row.get(0)?);
+        Ok((row.get(2).map(time)?, state, row.get(1).map(rows::state_type)?))
     };
     let before = connection
         .prepare_cached(
@@ -341,23 +345,20 @@ fn standing_at(
         )?
         .query_row((object, from.as_micros()), read)
         .optional()?;
-    if let Some((state, state_type, _)) = before {
-        return Ok(Some((state, state_type)));
+    if before.is_some() {
+        return Ok(before);
     }
-    // Nothing was logged before: it stood as the next change says, or as it stands now, if it was watched then.
-    let watched_since: Option<i64> = connection
-        .prepare_cached("SELECT min(at) FROM event WHERE object = ?1")?
-        .query_row([object], |row| row.get(0))?;
-    let is_watched = watched_since.is_some_and(|since| since <= from.as_micros());
-    if let Some((_, change)) = changes.first() {
-        return Ok(is_watched.then_some((change.before, StateType::Hard)));
+    if let Some((at, change)) = changes.first() {
+        let created = connection
+            .prepare_cached("SELECT created FROM object WHERE id = ?1")?
+            .query_row([object], |row| row.get(0).map(time))?;
+        return Ok((created < *at).then_some((created, change.before, StateType::Hard)));
     }
-    let now = connection
+    connection
         .prepare_cached(
             "SELECT state, state_type, coalesce(last_state_change, last_check) FROM status \
-             WHERE object = ?1 AND has_been_checked = 1 AND coalesce(last_state_change, last_check) <= ?2",
+             WHERE object = ?1 AND has_been_checked = 1 AND coalesce(last_state_change, last_check) IS NOT NULL",
         )?
-        .query_row((object, from.as_micros()), read)
-        .optional()?;
-    Ok(now.map(|(state, state_type, _)| (state, state_type)))
+        .query_row([object], read)
+        .optional()
 }

@@ -155,6 +155,13 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// A count as people read it.
+    pub(crate) fn told(&self, number: &u32) -> String {
+        words::count(*number as usize)
+    }
+}
+
 impl Seen {
     /// Whether who asks has this role or a greater one; none asks for nothing.
     pub(crate) fn may(&self, needs: impl Into<Option<Role>>) -> bool {

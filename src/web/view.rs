@@ -113,7 +113,10 @@ impl Face {
             (self.is_soft, ", soft: being retried".to_owned()),
             (
                 self.owner.is_some(),
-                format!(", acknowledged by {}", self.owner.as_deref().unwrap_or_default()),
+                match self.owner.as_deref() {
+                    None | Some("") => ", acknowledged".to_owned(),
+                    Some(owner) => format!(", acknowledged by {owner}"),
+                },
             ),
             (
                 self.downtime.is_some(),

@@ -60,8 +60,11 @@ async fn a_proxy_says_who_asks_and_nobody_else_can() {
 async fn everybody_may_see_what_is_public_and_nothing_else() {
     let daemon = with("web: {auth: {anonymous: none}, public_status: 'group:shop'}\n").await;
     report_hard(&daemon, "web1", "HTTP", 2, "secret output").await;
+    acts(&daemon, "/api/v1/acknowledge", json!({"host": "web1", "service": "HTTP", "comment": "on it"}))
+        .await;
     let (status, _, page) = get(&daemon, "/status", &[]).await;
     assert_eq!(status, 200);
+    assert!(page.contains("acknowledged") && !page.contains("acknowledged by"), "{page}");
     assert!(page.contains("1 problem") && page.contains("web1") && page.contains("CRITICAL"), "{page}");
     assert!(!page.contains("secret output") && !page.contains("db1"), "{page}");
     assert_eq!(get(&daemon, "/services", &[]).await.0, 303, "the rest asks for a login");

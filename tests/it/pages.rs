@@ -74,7 +74,8 @@ const LONG_NAME: &str =
 /// One of everything that a page can show.
 async fn lively() -> TestDaemon {
     let site = format!(
-        "{HEAD}hostgroups: {{linux: {{}}, web: {{}}}}
+        "{HEAD}web: {{public_status: on}}
+hostgroups: {{linux: {{}}, web: {{}}}}
 hosts:
   router: {{address: 192.0.2.1, check: {{passive: {{}}}}, tags: {{site: lisboa}}}}
   web1:
@@ -181,6 +182,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/hosts/web1/services/Disk%20%2Fvar", "service"),
     ("/hosts/database-primary-with-a-long-name.lisboa.example.test/services/MYSQL", "service-acknowledged"),
     ("/hosts/new/services/Never%20checked", "service-pending"),
+    ("/hosts/web1/services/HTTP?defined=yes", "service-defined"),
     ("/alarms", "alarms"),
     ("/tickets", "tickets"),
     ("/tickets/AVA01", "ticket"),
@@ -199,22 +201,77 @@ async fn every_page(inspection: &mut Inspection<'_>, suffix: &str) {
     }
 }
 
-#[tokio::test]
-async fn every_page_can_be_read_in_light_and_dark_and_on_a_telephone() {
+/// Every page of the lively site without login, in one window and one set of colours.
+async fn read_every_page(window: Window, theme: &str, suffix: &str) {
     let daemon = lively().await;
     let browser = Browser::open(1280, 800).await;
     let mut inspection = Inspection::begin(&browser, &daemon).await;
-    for (window, theme, suffix) in [
-        (Window::DESK, "light", ""),
-        (Window::DESK, "dark", "-dark"),
-        (Window::PHONE, "light", "-phone"),
-        (Window { width: 1000, ..Window::DESK }, "light", "-narrow"),
-    ] {
-        inspection.through(window).await;
-        inspection.theme(theme).await;
-        every_page(&mut inspection, suffix).await;
-    }
+    inspection.through(window).await;
+    inspection.theme(theme).await;
+    every_page(&mut inspection, suffix).await;
     inspection.end();
+    browser.close().await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn every_page_can_be_read_in_light() {
+    read_every_page(Window::DESK, "light", "").await;
+}
+
+#[tokio::test]
+async fn every_page_can_be_read_in_the_dark() {
+    read_every_page(Window::DESK, "dark", "-dark").await;
+}
+
+#[tokio::test]
+async fn every_page_can_be_read_on_a_telephone() {
+    read_every_page(Window::PHONE, "light", "-phone").await;
+}
+
+#[tokio::test]
+async fn every_page_can_be_read_in_a_narrow_window() {
+    read_every_page(Window { width: 1000, ..Window::DESK }, "light", "-narrow").await;
+}
+
+#[tokio::test]
+async fn states_are_told_apart_by_whoever_sees_colours_otherwise() {
+    let daemon = lively().await;
+    let browser = Browser::open(1280, 800).await;
+    for seen in ["protanopia", "deuteranopia", "tritanopia", "achromatopsia"] {
+        browser.devtools("Emulation.setEmulatedVisionDeficiency", json!({"type": seen})).await;
+        for (path, name) in [("/services", "services"), ("/", "overview")] {
+            browser.goto(&daemon.url(path)).await;
+            browser.picture(&picture(&format!("{name}-{seen}.png"))).await;
+        }
+    }
+    // What each state looks like without any colour: no two are drawn alike.
+    browser.goto(&daemon.url("/services")).await;
+    let drawn = "const of = (mark) => [mark.querySelector('use').getAttribute('href'), getComputedStyle(mark).fill !== 'none'].join(' ');
+        return Object.fromEntries([...document.querySelectorAll('tr.row')].map(row => [row.querySelector('.word').textContent + row.dataset.stateType, of(row.querySelector('svg.mark'))]))";
+    let drawn = browser.script(drawn).await;
+    let drawn = drawn.as_object().expect("states");
+    let mut looks: Vec<&str> = drawn.values().filter_map(Value::as_str).collect();
+    let states = looks.len();
+    looks.sort_unstable();
+    looks.dedup();
+    assert!(states >= 5 && looks.len() == states, "{drawn:?}");
+    browser.close().await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_for_everybody_reads_well_too() {
+    let daemon = lively().await;
+    let browser = Browser::open(1280, 800).await;
+    for (window, suffix) in [(Window::DESK, ""), (Window::PHONE, "-phone")] {
+        browser.become_window(window).await;
+        browser.goto(&daemon.url("/status")).await;
+        browser.whole_picture(&picture(&format!("public{suffix}.png")), window).await;
+        let wide = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        assert_eq!(browser.script(wide).await, true, "{window:?}");
+    }
+    assert_eq!(browser.texts("h1").await, ["7 problems"]);
     browser.close().await;
     daemon.stop().await;
 }

@@ -7,6 +7,7 @@ CREATE TABLE object (
     id      INTEGER PRIMARY KEY,
     host    TEXT NOT NULL,
     service TEXT NOT NULL DEFAULT '', -- '' is the host itself
+    created INTEGER NOT NULL DEFAULT (1000000 * unixepoch()), -- since when it is watched
     UNIQUE (host, service)
 ) STRICT;
 

@@ -255,6 +255,14 @@ async fn history_and_ribbon_tell_how_an_object_stood() {
     };
     let segments = ribbon(0, 500).await.unwrap();
     assert_eq!(words(&segments), ["0..100 ?", "100..160 CRITICAL", "160..400 OK", "400..500 WARNING"]);
+    let since = at(40).as_micros();
+    running.store.write(move |db| db.execute("UPDATE object SET created = ?1", [since])).await.unwrap();
+    let segments = ribbon(0, 170).await.unwrap();
+    assert_eq!(
+        words(&segments),
+        ["0..40 ?", "40..100 OK", "100..160 CRITICAL", "160..170 OK"],
+        "watched since 40"
+    );
     let segments = ribbon(120, 130).await.unwrap();
     assert_eq!(words(&segments), ["120..130 CRITICAL"]);
 }

@@ -69,7 +69,15 @@ pub(crate) async fn page(Extension(seen): Extension<Seen>) -> Result<Response, F
         },
         clock: words::full_stamp(seen.eyes.now, &seen.eyes.zone),
         left_out: shown.len().saturating_sub(MOST),
-        rows: Rows::new(world, &seen.eyes).mixed(shown.into_iter().take(MOST)),
+        rows: nameless(Rows::new(world, &seen.eyes).mixed(shown.into_iter().take(MOST))),
     };
     Ok(Page(page).into_response())
+}
+
+/// Who works on what is nobody's business out there; that somebody does may be.
+fn nameless(mut rows: Vec<Row>) -> Vec<Row> {
+    for row in &mut rows {
+        row.face.owner = row.face.owner.take().map(|_| String::new());
+    }
+    rows
 }

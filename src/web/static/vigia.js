@@ -112,20 +112,21 @@
     }
     tick();
   };
-  let unhandled = Number($("[data-unhandled]")?.textContent || 0);
+  const told = (number) => number.toLocaleString("en-US");
+  let unhandled = Number(($("[data-unhandled]")?.textContent || "0").replaceAll(",", ""));
   const takeTotals = (totals) => {
     for (const [name, number] of Object.entries(totals.counts)) {
       for (const place of $$(`[data-total="${name}"]`)) {
-        $("b", place).textContent = number;
+        $("b", place).textContent = told(number);
         place.classList.toggle("zero", number === 0);
-        place.title = place.title.replace(/\d+$/, number);
+        place.title = place.title.replace(/[\d,]+$/, told(number));
       }
       for (const tile of $$(`[data-tile="${name}"]`)) {
-        tile.textContent = number;
+        tile.textContent = told(number);
         tile.closest(".tile").classList.toggle("zero", number === 0 && !name.endsWith("-total"));
       }
     }
-    for (const bubble of $$("[data-unhandled]")) { bubble.textContent = totals.unhandled; bubble.hidden = totals.unhandled === 0; }
+    for (const bubble of $$("[data-unhandled]")) { bubble.textContent = told(totals.unhandled); bubble.hidden = totals.unhandled === 0; }
     const words = totals.unhandled === 1 ? "1 problem is not handled" : `${totals.unhandled || "No"} problems are not handled`;
     if ($("#spoken").textContent !== words && unhandled !== totals.unhandled) $("#spoken").textContent = words;
     unhandled = totals.unhandled;

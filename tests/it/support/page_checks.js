@@ -128,6 +128,22 @@ for (const mark of $$("svg.mark")) {
   if (ratio < 2.99) say(`a mark at ${ratio.toFixed(2)}:1`, mark);
 }
 
+// A state is a shape and a word as well as a colour
+const shapes = ["ok", "warning", "critical", "unknown", "unreachable", "pending"];
+for (const mark of $$("svg.mark")) {
+  const state = shapes.find((shape) => mark.classList.contains(shape));
+  const shape = mark.querySelector("use")?.getAttribute("href") || "";
+  if (!state) say("a mark of no state", mark);
+  else if (shape !== `#m-${state}` && shape !== "#m-fence") say(`a mark coloured ${state} has the shape ${shape}`, mark);
+}
+for (const face of $$(".row .face, .face[role], td .face")) {
+  const word = face.querySelector("svg.mark title")?.textContent || "";
+  if (!/^(UP|OK|DOWN|WARNING|CRITICAL|UNKNOWN|UNREACHABLE|PENDING)/.test(word)) say(`a mark that says "${word}"`, face.parentElement);
+  const row = face.closest("tr, li");
+  const seenWord = row && [...row.querySelectorAll("td, span, div")].some((part) => isShown(part) && (/^(UP|OK|DOWN|WARNING|CRITICAL|UNKNOWN|UNREACHABLE|PENDING)/.test(part.textContent.trim()) || part.dataset.word && getComputedStyle(part, "::before").content !== "none"));
+  if (row?.matches("tr") && !seenWord) say("a state told by its mark alone", row);
+}
+
 // Focus is seen, and what is touched is large enough
 const isPhone = matchMedia("(pointer: coarse)").matches;
 const before = document.activeElement;
