@@ -23,6 +23,7 @@ mod ticket;
 mod token;
 mod user;
 mod validate;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -103,6 +104,7 @@ pub(crate) enum Command {
     Ticket(ticket::Ticket),
     User(user::User),
     Validate(validate::Validate),
+    Why(why::Why),
 }
 
 impl Command {
@@ -126,6 +128,7 @@ impl Command {
             Self::Schema(args) => args.run(console),
             Self::Show(args) => args.run(common, console),
             Self::Validate(args) => args.run(common, console),
+            Self::Why(args) => args.run(common, console),
         }
     }
 }
@@ -138,6 +141,7 @@ Examples:
   vigia status
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'
+  vigia why web01/HTTP --contact ana
   vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia
   vigia schema > vigia.schema.json

@@ -115,6 +115,34 @@ fn a_selector_names_hosts_services_and_groups() {
 }
 
 #[test]
+fn why_says_how_the_telling_stands_who_would_hear_now_and_what_was_decided() {
+    let door = door();
+    let out = door.says(&["why", "192.0.2.194/MYSQL"]);
+    assert!(out.starts_with("192.0.2.194/MYSQL is CRITICAL HARD.\n"), "{out}");
+    assert!(out.contains("Told of the problem: ana, ben; message 2 at "), "{out}");
+    assert!(out.contains("The next message is held: acknowledged.\n"), "{out}");
+    assert!(out.contains("A message that it is CRITICAL would now reach: ana.\n"), "{out}");
+    assert!(out.contains("Not ben: the contact's `options` leave this out.\n"), "{out}");
+    assert!(out.contains("CRITICAL HARD 4: Access denied for user 'nagios'"), "{out}");
+    assert!(out.contains("notified") && out.contains("contacts skipped"), "{out}");
+    let out = door.says(&["why", "192.0.2.194/MYSQL", "--contact", "ben", "--at", "03:00"]);
+    assert!(out.contains("would now reach: nobody.\nNot ben: "), "{out}");
+    assert!(!out.contains("PROBLEM by email") && out.contains("contacts skipped"), "{out}");
+    let json: serde_json::Value =
+        serde_json::from_str(&door.says(&["why", "192.0.2.194/MYSQL", "-o", "json"])).unwrap();
+    assert_eq!(json["standing"]["held"]["hold"], "acknowledged");
+    for (wrong, says) in [
+        (&["why", "nowhere"][..], "there is no host or service `nowhere`"),
+        (&["why", "web01", "--contact", "nobody"], "there is no contact `nobody`"),
+        (&["why", "web01", "--at", "some day"], "`some day` is no time"),
+    ] {
+        let (exit, _, err) = door.vigia(wrong);
+        assert_eq!(exit, Exit::REFUSED, "{wrong:?}: {err}");
+        assert!(err.contains(says), "{wrong:?}: {err}");
+    }
+}
+
+#[test]
 fn acts_reach_the_engine_as_orders_with_what_was_said() {
     let door = door();
     door.says(&["ack", "192.0.2.194/MYSQL", "-m", "grant is on its way", "--normal"]);

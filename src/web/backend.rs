@@ -371,6 +371,8 @@ pub struct HistoryQuery {
     pub subject: Option<ObjectKey>,
     pub before: Option<Timestamp>,
     pub limit: usize,
+    /// Who was told and who was not, and what that depends on.
+    pub is_about_messages: bool,
 }
 
 /// One line of the event log as people read it.
@@ -384,6 +386,8 @@ pub struct HistoryRow {
     pub state: Option<(AnyState, StateType, u16)>,
     pub author: Option<String>,
     pub text: String,
+    /// Of a line about messages: the same as the text, as data.
+    pub data: Option<serde_json::Value>,
 }
 
 /// How many there are in all, and those that were asked for.

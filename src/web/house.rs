@@ -28,7 +28,7 @@ use crate::config::problem::{Reported, Severity};
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
 use crate::store::alarms::{AlarmFilter, AlarmSort};
-use crate::store::log::{LogFilter, LogLine};
+use crate::store::log::{LogFilter, LogKind, LogLine};
 use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
 use crate::store::{Slice, Sorted, Store, StoreError, alarms, log, tickets};
 
@@ -289,6 +289,7 @@ impl Backend for House {
                 subject: wanted.subject,
                 to: wanted.before,
                 limit: wanted.limit,
+                kinds: if wanted.is_about_messages { ABOUT_MESSAGES.to_vec() } else { Vec::new() },
                 ..LogFilter::default()
             };
             let lines = self.store.read(move |connection| log::list(connection, &filter)).await?;
@@ -528,8 +529,27 @@ fn quarantined(out: &reload::Quarantined) -> Quarantined {
     }
 }
 
+/// Who was told and who was not, and what that depends on.
+const ABOUT_MESSAGES: &[LogKind] = &[
+    LogKind::State,
+    LogKind::FlappingStarted,
+    LogKind::FlappingStopped,
+    LogKind::FlappingDisabled,
+    LogKind::Notified,
+    LogKind::NotificationHeld,
+    LogKind::ContactsSkipped,
+    LogKind::NotificationDelayed,
+    LogKind::Acknowledged,
+    LogKind::AcknowledgementEnded,
+    LogKind::DowntimeStarted,
+    LogKind::DowntimeEnded,
+    LogKind::Switched,
+];
+
 fn history_row(line: LogLine) -> HistoryRow {
+    let is_data = matches!(line.kind(), Some(LogKind::NotificationHeld | LogKind::ContactsSkipped));
     HistoryRow {
+        data: is_data.then(|| serde_json::from_str(&line.long_text).ok()).flatten(),
         at: line.at,
         state: line.change.as_ref().map(|change| (change.state, change.state_type, change.attempt)),
         what: line.kind.replace(['_', '-', '.'], " "),

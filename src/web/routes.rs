@@ -85,6 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
     look("/api/v1/hosts/{host}/services/{service}", || get(api::objects::service)),
     look("/api/v1/hosts/{host}/services/{service}/origins", || get(api::objects::service_origins)),
     look("/api/v1/history", || get(api::objects::history)),
+    look("/api/v1/why", || get(api::why::why)),
     look("/api/v1/comments", || get(api::objects::comments)),
     look("/api/v1/downtimes", || get(api::objects::downtimes)),
     look("/api/v1/alarms", || get(api::records::alarms)),

@@ -11,7 +11,7 @@ mod downtime;
 mod flapping;
 mod freshness;
 mod member;
-mod notify;
+pub mod notify;
 mod operate;
 pub mod period;
 mod reachability;

@@ -19,6 +19,7 @@ use super::world::World;
 use super::{Engine, tell};
 use crate::model::event::{Event, What};
 use crate::model::id::{Checkable, Name};
+use crate::model::inventory::Inventory;
 use crate::model::message::{About, Message, MessageId, MessageKind, Notice};
 use crate::model::notification::{Held, Hold, Skip, Told};
 use crate::model::operation::HowToNotify;
@@ -58,6 +59,29 @@ impl Offer {
 
 fn instant(now: Timestamp) -> u64 {
     now.as_micros().unsigned_abs()
+}
+
+/// Whom a message would reach if it were due, and who is left out of it.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    pub to: Vec<Name>,
+    pub skipped: Vec<(Name, Skip)>,
+    pub is_escalated: bool,
+}
+
+/// Who would hear now of a problem of `object` in `state`, as the message of this number. What may hold the whole
+/// message back is not asked.
+pub fn preview(
+    inventory: &Inventory,
+    object: Checkable,
+    state: AnyState,
+    number: u32,
+    now: Timestamp,
+) -> Preview {
+    let circle = circle(inventory, Question { object, state, number, is_broadcast: false }, now);
+    let why_not = |contact: &_| audience::skip(inventory, contact, object, MessageKind::Problem, state, now);
+    let Split { to, skipped } = Split::of(inventory, circle.names.iter(), why_not);
+    Preview { to, skipped, is_escalated: circle.is_escalated }
 }
 
 /// How an offer ended.

@@ -5,6 +5,7 @@ pub(super) mod objects;
 pub(super) mod process;
 pub(super) mod records;
 pub(super) mod users;
+pub(super) mod why;
 
 use serde_json::Value;
 use vigia_core::model::time::Timestamp;

@@ -83,7 +83,7 @@ async fn origins(seen: &Seen, key: ObjectKey) -> Result<Json<Value>, Failure> {
     })))
 }
 
-fn find(seen: &Seen, key: &ObjectKey) -> Result<Checkable, Failure> {
+pub(super) fn find(seen: &Seen, key: &ObjectKey) -> Result<Checkable, Failure> {
     let found = seen.world.inventory.find(key);
     found.ok_or_else(|| Failure::Missing(format!("there is no host or service `{key}`")))
 }
@@ -182,7 +182,7 @@ fn common<S: Condition>(item: &mut Value, status: &Status<S>, policy: &Policy, m
 }
 
 /// The object of `host` and `service`, where asked for.
-fn subject(pairs: &Pairs) -> Option<ObjectKey> {
+pub(super) fn subject(pairs: &Pairs) -> Option<ObjectKey> {
     let value = |name: &str| {
         pairs.iter().find(|(found, value)| found == name && !value.is_empty()).map(|(_, value)| value)
     };
@@ -202,11 +202,15 @@ pub(crate) async fn history(
     };
     let limit = number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(100).clamp(1, 10_000);
     let before = number("before").map(Timestamp::from_second);
-    let rows = seen.web.backend.history(HistoryQuery { subject: subject(&pairs), before, limit }).await?;
+    let rows = seen
+        .web
+        .backend
+        .history(HistoryQuery { subject: subject(&pairs), before, limit, is_about_messages: false })
+        .await?;
     Ok(Json(list(rows.len(), rows.iter().map(event).collect())))
 }
 
-fn event(row: &HistoryRow) -> Value {
+pub(super) fn event(row: &HistoryRow) -> Value {
     let mut item = json!({
         "time": row.at.as_second(),
         "host_name": row.subject.as_ref().map(|key| &*key.host),

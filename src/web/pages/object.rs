@@ -157,7 +157,8 @@ pub(crate) async fn service(
 async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Failure> {
     let world = seen.world.clone();
     let Some(object) = world.inventory.find(&key) else { return Err(missing(&seen, &key)) };
-    let history = HistoryQuery { subject: Some(key.clone()), before: None, limit: HISTORY_SHOWN };
+    let history =
+        HistoryQuery { subject: Some(key.clone()), limit: HISTORY_SHOWN, ..HistoryQuery::default() };
     let history = seen.web.backend.history(history).await.unwrap_or_default();
     let month = seen.web.backend.ribbon(key.clone(), seen.eyes.now.before(MONTH)).await.unwrap_or_default();
     let wants_definition = asked.iter().any(|(name, _)| name == "defined");
