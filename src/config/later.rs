@@ -11,7 +11,6 @@ const MESSAGES: &str = "nobody is told yet: this version decides who is to be to
 /// Keys that are read and checked, and do nothing; `*` is any name.
 const LATER: &[(&[&str], &str)] = &[
     (&["discovery"], "`discovery` does not run yet"),
-    (&["downtimes"], "`downtimes` of files do not begin yet; `vigia downtime` schedules one by hand"),
     (
         &["rules.*.notify", "rules.*.webhook", "rules.*.run", "rules.*.repeat"],
         "`notify`, `webhook`, `run` and `repeat` of rules do nothing yet; tickets, labels and `suppress` do",
@@ -85,6 +84,6 @@ mod tests {
         assert_eq!(told("web: {tls: off, listen: off}\nbackup:\ndiscovery: {}"), 0);
         assert_eq!(told("web: {tls: {cert: a, key: b}}\nbackup: {dir: /b}"), 2);
         assert_eq!(told("hosts: {a: {services: {ssh: {event_handler: x}}}, b: {event_handler: y}}"), 1);
-        assert_eq!(told("rules: {a: {when: {}, run: [x]}}\ndowntimes: {b: {}}"), 2);
+        assert_eq!(told("rules: {a: {when: {}, run: [x]}}\npollers: {b: {}}"), 2);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What is sent to whom is the outbox's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -27,6 +28,33 @@ pub(super) fn save_switch(connection: &Connection, is_off: bool) -> rusqlite::Re
 pub(super) fn are_off(connection: &Connection) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare_cached("SELECT next FROM counter WHERE name = ?1")?;
     Ok(statement.query_row([OFF], |row| row.get(0)).optional()?.unwrap_or(false))
+}
+
+/// Rows of the same table: when each downtime of the files last began.
+const PLANNED: &str = "planned ";
+
+pub(super) fn save_planned(
+    connection: &Connection,
+    before: &BTreeMap<Name, Timestamp>,
+    planned: &BTreeMap<Name, Timestamp>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?;
+    for (name, start) in planned.iter().filter(|(name, start)| before.get(*name) != Some(*start)) {
+        statement.execute((format!("{PLANNED}{name}"), start.as_micros()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn planned(connection: &Connection) -> rusqlite::Result<BTreeMap<Name, Timestamp>> {
+    let mut statement = connection.prepare("SELECT name, next FROM counter WHERE name GLOB 'planned *'")?;
+    let mut rows = statement.query([])?;
+    let mut planned = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        if let Some(name) = row.get_ref(0)?.as_str()?.strip_prefix(PLANNED) {
+            planned.insert(name.into(), Timestamp::from_micros(row.get(1)?));
+        }
+    }
+    Ok(planned)
 }
 
 pub(super) fn told_text(status: &NotificationStatus) -> Option<String> {

@@ -29,6 +29,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
     }
     restored.next = next_ids(connection, &restored)?;
     restored.notifications_off = notifications::are_off(connection)?;
+    restored.planned = notifications::planned(connection)?;
     Ok(restored)
 }
 

@@ -254,6 +254,9 @@ fn save_counters(connection: &Connection, before: &World, world: &World) -> rusq
     if before.records.notifications_off != world.records.notifications_off {
         notifications::save_switch(connection, world.records.notifications_off)?;
     }
+    if !Arc::ptr_eq(&before.records.planned, &world.records.planned) {
+        notifications::save_planned(connection, &before.records.planned, &world.records.planned)?;
+    }
     if before.records.next == next {
         return Ok(());
     }

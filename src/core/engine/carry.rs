@@ -58,6 +58,7 @@ impl Engine {
             alarms: Arc::new(restored.alarms.into_iter().map(|a| (a.id, Arc::new(a))).collect()),
             tickets: Arc::new(restored.tickets.into_iter().map(|t| (t.id, Arc::new(t))).collect()),
             notifications_off: restored.notifications_off,
+            planned: Arc::new(restored.planned),
             next: restored.next,
         };
         let mut engine = Self {
@@ -142,6 +143,7 @@ impl Engine {
             tell(events, now, What::ObjectAdded { subject });
         }
         self.settle_objects(now, events);
+        self.plan_downtimes(now, events);
         self.plan_all(now);
         self.world.totals = self.world.recount();
         let unknown = self.every_object().filter(|object| {
@@ -349,6 +351,7 @@ impl Engine {
             alarms: records.alarms.values().map(|alarm| (**alarm).clone()).collect(),
             tickets: records.tickets.values().map(|head| (**head).clone()).collect(),
             notifications_off: records.notifications_off,
+            planned: (*records.planned).clone(),
             next: NextIds { ..records.next },
         }
     }

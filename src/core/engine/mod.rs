@@ -14,6 +14,7 @@ mod member;
 pub mod notify;
 mod operate;
 pub mod period;
+mod planned;
 mod reachability;
 mod result;
 mod rule;
@@ -151,6 +152,7 @@ impl Engine {
     fn fire_due(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
+                Timer::Planned(at) => self.planned_is_to_begin(at, now, events),
                 Timer::DowntimeStart(id) => self.downtime_is_to_start(id, now, events),
                 Timer::DowntimeEnd(id) => self.downtime_is_to_end(id, now, events),
                 Timer::AcknowledgementExpiry(object) => self.acknowledgement_expires(object, now, events),

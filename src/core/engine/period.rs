@@ -255,6 +255,6 @@ fn minute_of(time: Time) -> u16 {
 }
 
 /// Minutes after local midnight as a local time; 24:00 and later lie on the next day.
-fn at_minute(date: Date, minute: u16) -> Result<DateTime, jiff::Error> {
+pub(super) fn at_minute(date: Date, minute: u16) -> Result<DateTime, jiff::Error> {
     date.at(0, 0, 0, 0).checked_add(Span::new().minutes(i64::from(minute)))
 }

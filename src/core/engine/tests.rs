@@ -3,5 +3,6 @@
 pub(super) mod fixture;
 mod ledger;
 mod messages;
+mod planned;
 mod properties;
 mod stories;

@@ -10,6 +10,8 @@ use crate::model::time::Timestamp;
 /// In the order in which those of one instant are answered: what begins before what ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// A downtime of the files, by its place there.
+    Planned(u16),
     DowntimeStart(DowntimeId),
     DowntimeEnd(DowntimeId),
     AcknowledgementExpiry(Checkable),

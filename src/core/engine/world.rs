@@ -8,10 +8,11 @@ use super::table::Table;
 use crate::model::alarm::Alarm;
 use crate::model::comment::Comment;
 use crate::model::downtime::Downtime;
-use crate::model::id::{AlarmId, CommentId, DowntimeId, HostId, ObjectKey, ServiceId, TicketId};
+use crate::model::id::{AlarmId, CommentId, DowntimeId, HostId, Name, ObjectKey, ServiceId, TicketId};
 use crate::model::inventory::SharedInventory;
 use crate::model::status::{HostStatus, ServiceStatus};
 use crate::model::ticket::TicketHead;
+use crate::model::time::Timestamp;
 
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -33,6 +34,8 @@ pub struct Records {
     pub tickets: Arc<BTreeMap<TicketId, Arc<TicketHead>>>,
     /// Somebody switched messages off for everything; kept over restarts.
     pub notifications_off: bool,
+    /// The latest start of each downtime of the files that was begun; kept over restarts.
+    pub planned: Arc<BTreeMap<Name, Timestamp>>,
     /// The next number of each counter; kept over restarts.
     pub next: NextIds,
 }
@@ -65,6 +68,7 @@ pub struct Restored {
     /// All that are open, and closed ones that a person or a problem may still reopen.
     pub tickets: Vec<TicketHead>,
     pub notifications_off: bool,
+    pub planned: BTreeMap<Name, Timestamp>,
     pub next: NextIds,
 }
 

@@ -56,15 +56,17 @@ async fn who_was_not_told_and_why_is_a_line_of_the_log_and_data() {
 }
 
 #[tokio::test]
-async fn messages_that_were_switched_off_stay_off_over_a_restart() {
+async fn messages_that_are_off_and_downtimes_that_began_are_kept_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = world(&[("web01", &["HTTP"])]);
     let running = start(folder.path(), world.clone());
     let switched = |on| event(1, What::NotificationsSwitched { on, author: "ana".into() });
     world.records.notifications_off = true;
+    world.records.planned = Arc::new([("web 'patching'".into(), at(5))].into());
     running.publish(vec![switched(false)], &world).await.unwrap();
     running.writer.stop().await;
     assert!(restore(folder.path()).notifications_off);
+    assert_eq!(restore(folder.path()).planned, *world.records.planned);
     let running = start(folder.path(), world.clone());
     world.records.notifications_off = false;
     running.publish(vec![switched(true)], &world).await.unwrap();

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::fixture::{START, Story, host, inventory, policy, rule, service};
 use super::ledger::{self, Ledger};
+use super::planned;
 use crate::engine::Engine;
 use crate::engine::Input;
 use crate::model::check::Source;
-use crate::model::downtime::DowntimeKind;
+use crate::model::downtime::{DowntimeKind, PlannedDowntime};
 use crate::model::event::What;
 use crate::model::host::Host;
 use crate::model::id::{AlarmId, DowntimeId, ObjectKey, ProblemId, TicketId};
@@ -102,6 +104,8 @@ fn site() -> Inventory {
     made.periods.push(ledger::even_hours("even hours"));
     made.contacts = ledger::people(EVEN_HOURS);
     made.escalations = ledger::escalations();
+    made.downtimes =
+        vec![PlannedDowntime { name: "nightly".into(), ..planned::plan("day 23:20", 20, TimeZone::UTC) }];
     made
 }
 

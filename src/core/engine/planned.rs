@@ -1,0 +1,165 @@
+//! Downtimes of the files: once, or again and again on the wall clock of their zone. Each occurrence becomes
+//! downtimes like any other when it begins.
+//!
+//! A start that the clock skips in spring happens at the next instant there is; one that comes twice in autumn
+//! happens the first time. How long it lasts is counted in hours that pass.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use super::Engine;
+use super::member::Definition;
+use super::period::{at_minute, matches};
+use super::selection::selects;
+use super::timers::Timer;
+use crate::model::downtime::{Downtime, DowntimeKind, Plan, PlannedDowntime};
+use crate::model::event::Event;
+use crate::model::id::{Checkable, DowntimeId};
+use crate::model::inventory::Inventory;
+use crate::model::time::Timestamp;
+
+/// How far ahead an occurrence is looked for: beyond it lies no 29 February that was not seen before.
+const HORIZON_DAYS: usize = 366 * 9;
+
+impl PlannedDowntime {
+    /// The next start after an instant; none: it does not begin again.
+    pub fn next_start(&self, after: Timestamp) -> Option<Timestamp> {
+        match &self.when {
+            Plan::Once { start, .. } => Some(self.instant(*start)?).filter(|start| *start > after),
+            Plan::Every(_) => self.starts_from(self.day_of(after)?).find(|start| *start > after),
+        }
+    }
+
+    /// The start of the occurrence in whose time an instant lies, the latest of several.
+    pub fn running_start(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_running =
+            |start: &Timestamp| *start <= now && self.end_of(*start).is_some_and(|end| end > now);
+        match &self.when {
+            Plan::Once { start, .. } => self.instant(*start).filter(is_running),
+            Plan::Every(_) => {
+                let earliest = self.day_of(now.before(self.span()))?;
+                self.starts_from(earliest).take_while(|start| *start <= now).filter(is_running).last()
+            }
+        }
+    }
+
+    /// How long after its start it may still begin or lasts.
+    fn span(&self) -> Duration {
+        let lasts = self.duration.unwrap_or_default();
+        if self.flexible { self.window } else { lasts }
+    }
+
+    fn end_of(&self, start: Timestamp) -> Option<Timestamp> {
+        match &self.when {
+            Plan::Once { end, .. } => self.instant(*end),
+            Plan::Every(_) => Some(start.after(self.span())),
+        }
+    }
+
+    /// Starts from a day on, in order.
+    fn starts_from(&self, day: Date) -> impl Iterator<Item = Timestamp> + '_ {
+        let days = std::iter::successors(Some(day), |day| day.tomorrow().ok()).take(HORIZON_DAYS);
+        days.filter_map(move |day| match &self.when {
+            Plan::Every(every) if matches(&every.days, day) => {
+                self.instant(at_minute(day, every.minute).ok()?)
+            }
+            Plan::Every(_) | Plan::Once { .. } => None,
+        })
+    }
+
+    /// The day before that of an instant: its starts may lie after midnight where a clock was put back.
+    fn day_of(&self, at: Timestamp) -> Option<Date> {
+        self.zone().to_datetime(at.to_jiff()).date().checked_sub(1.day()).ok()
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.timezone.clone().unwrap_or(TimeZone::UTC)
+    }
+
+    fn instant(&self, local: DateTime) -> Option<Timestamp> {
+        let zone = self.zone();
+        let place = zone.to_ambiguous_zoned_datetime(local);
+        let is_skipped = matches!(place.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
+        let earlier = place.earlier().ok()?.timestamp();
+        if !is_skipped {
+            return Some(earlier.into());
+        }
+        zone.following(earlier).next().map(|jump| jump.timestamp().into())
+    }
+
+    fn covers(&self, inventory: &Inventory, object: Checkable) -> bool {
+        let is_meant = match object {
+            Checkable::Host(_) => self.hosts,
+            Checkable::Service(_) => self.services,
+        };
+        is_meant && Definition::of(inventory, object).is_monitored && selects(inventory, &self.only, object)
+    }
+}
+
+impl Engine {
+    /// After a restart or a reload: what begins next, and what should be running and was not begun yet.
+    pub(super) fn plan_downtimes(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        let inventory = Arc::clone(&self.world.inventory);
+        for (at, plan) in inventory.downtimes.iter().enumerate() {
+            let Ok(at) = u16::try_from(at) else { continue };
+            if let Some(start) = plan.running_start(now) {
+                self.begin_planned(plan, start, now, events);
+            }
+            if let Some(next) = plan.next_start(now) {
+                self.timers.set(next, Timer::Planned(at));
+            }
+        }
+    }
+
+    pub(super) fn planned_is_to_begin(&mut self, at: u16, now: Timestamp, events: &mut Vec<Event>) {
+        let inventory = Arc::clone(&self.world.inventory);
+        let Some(plan) = inventory.downtimes.get(usize::from(at)) else { return };
+        if let Some(start) = plan.running_start(now) {
+            self.begin_planned(plan, start, now, events);
+        }
+        if let Some(next) = plan.next_start(now) {
+            self.timers.set(next, Timer::Planned(at));
+        }
+    }
+
+    /// Each occurrence once: one that a person cancelled does not come back with the next restart.
+    fn begin_planned(
+        &mut self,
+        plan: &PlannedDowntime,
+        start: Timestamp,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        let begun = Arc::make_mut(&mut self.world.records.planned);
+        if begun.get(&plan.name).is_some_and(|begun| *begun >= start) {
+            return;
+        }
+        begun.insert(plan.name.clone(), start);
+        let Some(end) = plan.end_of(start) else { return };
+        let lasts = plan.duration.unwrap_or_else(|| end.since(start));
+        let kind = if plan.flexible { DowntimeKind::Flexible(lasts) } else { DowntimeKind::Fixed };
+        let inventory = Arc::clone(&self.world.inventory);
+        let hosts = inventory.host_ids().map(Checkable::Host);
+        let objects = hosts.chain(inventory.service_ids().map(Checkable::Service));
+        for object in objects.filter(|object| plan.covers(&inventory, *object)) {
+            let downtime = Downtime {
+                id: DowntimeId(0),
+                subject: inventory.key(object),
+                author: Arc::clone(&plan.author),
+                comment: Arc::clone(&plan.comment),
+                entered: now,
+                start,
+                end,
+                kind,
+                triggered_by: None,
+                started: None,
+            };
+            // It lies in its time, so there is nothing to refuse.
+            let _scheduled = self.schedule_downtime(object, downtime, now, events);
+        }
+    }
+}
