@@ -68,7 +68,9 @@ pub(super) fn event(event: &Event) {
         | What::Switched { .. }
         | What::ObjectRemoved { .. }
         | What::ObjectAdded { .. }
-        | What::ObjectRenamed { .. } => {}
+        | What::ObjectReturned { .. }
+        | What::ObjectForgotten { .. }
+        | What::ObjectsRenamed { .. } => {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an event of the engine changes in the tables: a line of the log, and the record it is about.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::check::Output;
@@ -13,7 +15,7 @@ use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::log::{LogKind, NewLine};
-use super::{alarms, audit, comments, downtimes, notifications, rows, tickets};
+use super::{absent, alarms, audit, comments, downtimes, notifications, rename, tickets};
 
 pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
     let at = event.at;
@@ -79,21 +81,40 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
             NewLine { author: Some(author), ..NewLine::about(at, LogKind::Rechecked, subject) }.write(db)
         }
         What::Switched { subject, switch, author } => switched(db, at, subject, *switch, author),
-        What::ObjectRemoved { subject } => {
-            remove(db, subject)?;
-            NewLine::about(at, LogKind::Removed, subject).write(db)
-        }
+        What::ObjectRemoved { subject } => removed(db, at, subject),
+        What::ObjectReturned { subject } => returned(db, at, subject),
+        What::ObjectForgotten { subject } => forgotten(db, at, subject),
         What::ObjectAdded { subject } => NewLine::about(at, LogKind::Added, subject).write(db),
-        What::ObjectRenamed { from, to } => {
-            rename(db, from, to)?;
-            NewLine { text: &from.to_string(), ..NewLine::about(at, LogKind::Renamed, to) }.write(db)
-        }
+        What::ObjectsRenamed { names } => renamed(db, at, names),
         What::Reloaded { hosts, services, added, changed, removed } => {
             let changes = format!("{added} added, {changed} changed, {removed} removed");
             let text = format!("{hosts} hosts, {services} services: {changes}");
             NewLine { text: &text, ..NewLine::new(at, LogKind::Reloaded) }.write(db)
         }
     }
+}
+
+fn removed(db: &Connection, at: Timestamp, subject: &ObjectKey) -> rusqlite::Result<()> {
+    absent::leave(db, subject, at)?;
+    NewLine::about(at, LogKind::Removed, subject).write(db)
+}
+
+fn returned(db: &Connection, at: Timestamp, subject: &ObjectKey) -> rusqlite::Result<()> {
+    absent::come_back(db, subject)?;
+    NewLine::about(at, LogKind::Returned, subject).write(db)
+}
+
+fn forgotten(db: &Connection, at: Timestamp, subject: &ObjectKey) -> rusqlite::Result<()> {
+    absent::forget(db, subject)?;
+    NewLine::about(at, LogKind::Forgotten, subject).write(db)
+}
+
+fn renamed(db: &Connection, at: Timestamp, names: &BTreeMap<ObjectKey, ObjectKey>) -> rusqlite::Result<()> {
+    rename::rename(db, names)?;
+    for (from, to) in names {
+        NewLine { text: &from.to_string(), ..NewLine::about(at, LogKind::Renamed, to) }.write(db)?;
+    }
+    Ok(())
 }
 
 /// To whom, of what and how: `PROBLEM by email, webhook`.
@@ -228,55 +249,3 @@ fn log_ticket(
     let line = NewLine::new(at, kind);
     NewLine { subject: head.subject.as_ref(), author: Some(author), record, text, ..line }.write(db)
 }
-
-/// Its status goes; history, alarms and tickets stay. Were it kept, an object of that name that comes back
-/// years later would wake up in the state of then.
-fn remove(db: &Connection, subject: &ObjectKey) -> rusqlite::Result<()> {
-    let Some(object) = rows::find_object(db, subject)? else { return Ok(()) };
-    db.prepare_cached("DELETE FROM status WHERE object = ?1")?.execute([object])?;
-    Ok(())
-}
-
-/// History, tickets and all else come along. A host brings its services.
-fn rename(db: &Connection, from: &ObjectKey, to: &ObjectKey) -> rusqlite::Result<()> {
-    if from.service.is_some() {
-        return rename_one(db, from, to);
-    }
-    let services: Vec<String> = db
-        .prepare_cached("SELECT service FROM object WHERE host = ?1")?
-        .query_map([&*from.host], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for service in services {
-        rename_one(db, &rows::key(from.host.clone(), &service), &rows::key(to.host.clone(), &service))?;
-    }
-    Ok(())
-}
-
-fn rename_one(db: &Connection, from: &ObjectKey, to: &ObjectKey) -> rusqlite::Result<()> {
-    let Some(old) = rows::find_object(db, from)? else { return Ok(()) };
-    let Some(new) = rows::find_object(db, to)? else {
-        let service = to.service.as_deref().unwrap_or_default();
-        db.prepare_cached("UPDATE object SET host = ?2, service = ?3 WHERE id = ?1")?
-            .execute((old, &*to.host, service))?;
-        return Ok(());
-    };
-    // There was an object of the new name before: both pasts become one.
-    db.prepare_cached("DELETE FROM status WHERE object = ?1")?.execute([new])?;
-    for (table, column) in REFERENCES {
-        db.prepare_cached(&format!("UPDATE {table} SET {column} = ?2 WHERE {column} = ?1"))?
-            .execute((old, new))?;
-    }
-    db.prepare_cached("DELETE FROM object WHERE id = ?1")?.execute([old])?;
-    Ok(())
-}
-
-/// Every column that refers to an object.
-const REFERENCES: &[(&str, &str)] = &[
-    ("status", "object"),
-    ("event", "object"),
-    ("comment", "object"),
-    ("downtime", "object"),
-    ("alarm", "object"),
-    ("alarm", "root"),
-    ("ticket", "object"),
-];

@@ -4,6 +4,7 @@
 //! through [`Store::write`]. Reading is [`Store::read`] with the functions of the modules below. Nothing here
 //! decides; nothing here knows the runtime or a page.
 
+mod absent;
 pub mod alarms;
 pub mod audit;
 pub mod comments;
@@ -16,6 +17,7 @@ mod notifications;
 mod prune;
 mod query;
 mod reconcile;
+mod rename;
 mod restore;
 mod rows;
 mod schema;

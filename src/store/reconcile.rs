@@ -9,12 +9,13 @@ use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::rows::{signed, unsigned};
-use super::{alarms, comments, downtimes, tickets};
+use super::{absent, alarms, comments, downtimes, tickets};
 
 pub(super) fn reconcile(db: &Connection, world: &World, now: Timestamp) -> rusqlite::Result<()> {
     reconcile_alarms(db, world, now)?;
     reconcile_comments(db, world)?;
     reconcile_downtimes(db, world, now)?;
+    absent::reconcile(db, world)?;
     for head in world.records.tickets.values() {
         save_ticket(db, head)?;
     }

@@ -7,7 +7,7 @@ use vigia_core::model::alarm::Alarm;
 use vigia_core::model::ticket::TicketHead;
 
 use super::rows::unsigned;
-use super::{alarms, comments, downtimes, notifications, status, tickets};
+use super::{absent, alarms, comments, downtimes, notifications, status, tickets};
 
 pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
     let mut restored = Restored {
@@ -15,6 +15,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
         downtimes: downtimes::not_ended(connection)?,
         alarms: alarms::standing(connection)?,
         tickets: tickets::heads(connection)?,
+        absent: absent::all(connection)?,
         ..Restored::default()
     };
     let mut unreadable =

@@ -7,8 +7,11 @@ use rusqlite::{Connection, TransactionBehavior, backup};
 use super::error::StoreError;
 
 /// The schema's version is how many of these were applied, kept in `PRAGMA user_version`.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_notification.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_notification.sql"),
+    include_str!("migrations/0003_absent.sql"),
+];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".
 const APPLICATION: i64 = 0x7667_6961;

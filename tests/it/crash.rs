@@ -96,3 +96,37 @@ async fn a_stop_and_a_start_lose_nothing() {
     }
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn an_object_that_is_away_for_a_moment_keeps_what_people_did() {
+    let port = free_port();
+    let daemon = TestDaemon::start(&[("vigia.yaml", &site(port))]).await;
+    daemon.wait_for_total("/api/v1/tickets?status=open", 1).await;
+    let one = |comment: &str| json!({"host": "web1", "service": "one", "comment": comment});
+    acts(&daemon, "/api/v1/acknowledge", one("ana looks")).await;
+    acts(&daemon, "/api/v1/comment", one("the switch was moved")).await;
+    let mut downtime = one("works");
+    downtime["for"] = json!("2h");
+    acts(&daemon, "/api/v1/downtime", downtime).await;
+
+    // A file that is half there: its host is gone, and with it the alarm.
+    daemon.write("vigia.yaml", "hosts: {other: {address: 127.0.0.1, check: {passive: {}}}}\n");
+    daemon.wait_for_total("/api/v1/services", 0).await;
+    daemon.wait_for_total("/api/v1/alarms?status=open", 0).await;
+    // Not even an end in this moment loses anything.
+    let daemon = daemon.crash_and_restart().await;
+    daemon.wait_for_total("/api/v1/services", 0).await;
+
+    daemon.write("vigia.yaml", &site(port));
+    daemon.wait_for_total("/api/v1/services", 1).await;
+    let service =
+        daemon.wait_for("/api/v1/hosts/web1/services/one", |service| service["acknowledged"] == 1).await;
+    assert_eq!(service["state_type"], 1, "{service}");
+    assert_eq!(service["scheduled_downtime_depth"], 1, "{service}");
+    let comments = daemon.get("/api/v1/comments").await.to_string();
+    assert!(comments.contains("the switch was moved"), "{comments}");
+    assert_eq!(daemon.get("/api/v1/downtimes").await["total"], 1);
+    assert_eq!(daemon.get("/api/v1/alarms?status=open").await["items"][0]["id"], 1, "the very same alarm");
+    assert_eq!(daemon.get("/api/v1/tickets?status=all").await["total"], 1, "and no second ticket");
+    daemon.stop().await;
+}

@@ -1,5 +1,5 @@
 //! A new inventory with the statuses we already have: at the start from the store, at a reload from the world.
-//! Unchanged and edited objects keep everything, renamed ones too (`was`); what is gone ends properly.
+//! Unchanged and edited objects keep everything, renamed ones too (`was`); what is gone is absent ([`super::absent`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +8,22 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::absent::Absence;
 use super::agenda::{Agenda, Slot};
 use super::member::{Definition, Member};
+use super::rename::{Names, rename_records, renamed};
 use super::table::Table;
 use super::timers::{Timer, Timers};
-use super::world::{NextIds, Records, Restored, World};
+use super::world::{Absent, AbsentStatus, NextIds, Records, Restored, World};
 use super::{Engine, Index, tell};
 use crate::model::alarm::AlarmStatus;
-use crate::model::event::{DowntimeEnd, Event, What};
+use crate::model::event::{Event, What};
+use crate::model::host::Host;
 use crate::model::id::{Checkable, Name, ObjectKey};
 use crate::model::inventory::{Inventory, SharedInventory};
 use crate::model::policy::{Freshness, Own};
-use crate::model::state::{Condition, StateType};
+use crate::model::service::Service;
+use crate::model::state::{Condition, HostState, State, StateType};
 use crate::model::status::{HostStatus, ServiceStatus, Status};
 use crate::model::time::Timestamp;
 
@@ -27,7 +31,7 @@ use crate::model::time::Timestamp;
 trait Past {
     fn host(&mut self, name: &Name) -> Option<Kept<HostStatus>>;
     fn service(&mut self, host: &Name, name: &Name) -> Option<Kept<ServiceStatus>>;
-    fn rest(self) -> Vec<ObjectKey>;
+    fn rest(self) -> Vec<(ObjectKey, AbsentStatus)>;
 }
 
 struct Kept<T> {
@@ -44,9 +48,9 @@ struct Carried {
     host_slots: Vec<Slot>,
     services: Vec<ServiceStatus>,
     service_slots: Vec<Slot>,
-    renamed: BTreeMap<ObjectKey, ObjectKey>,
+    renamed: Names,
     added: Vec<ObjectKey>,
-    gone: Vec<ObjectKey>,
+    absence: Absence,
     changed: usize,
 }
 
@@ -59,6 +63,7 @@ impl Engine {
             tickets: Arc::new(restored.tickets.into_iter().map(|t| (t.id, Arc::new(t))).collect()),
             notifications_off: restored.notifications_off,
             planned: Arc::new(restored.planned),
+            absent: Arc::default(),
             next: restored.next,
         };
         let mut engine = Self {
@@ -73,12 +78,13 @@ impl Engine {
             waiting: Vec::new(),
             is_touched: false,
         };
-        let past = Memory {
+        let mut past = Memory {
             hosts: restored.hosts.into_iter().map(|(key, status)| (key.host, status)).collect(),
             services: restored.services.into_iter().collect(),
             now,
         };
-        let carried = carry(past, &inventory);
+        let absent = past.take_absent(restored.absent);
+        let carried = carry(past, absent, &inventory, now);
         let mut events = Vec::new();
         engine.settle(inventory, carried, now, &mut events);
         // Objects without a past are simply new when everything is.
@@ -96,14 +102,15 @@ impl Engine {
             world: &self.world,
             agenda: &self.agenda,
         };
-        let carried = carry(past, &inventory);
+        let absent = BTreeMap::clone(&self.world.records.absent);
+        let carried = carry(past, absent, &inventory, now);
         self.generation = self.generation.wrapping_add(1);
         let told = What::Reloaded {
             hosts: inventory.hosts.len(),
             services: inventory.services.len(),
             added: carried.added.len(),
             changed: carried.changed,
-            removed: carried.gone.len(),
+            removed: carried.absence.gone.len(),
         };
         let silent = std::mem::take(&mut self.silent);
         let silent = silent.into_iter().map(|(object, since)| (old.key(object), since)).collect::<Vec<_>>();
@@ -128,17 +135,14 @@ impl Engine {
         self.world.inventory = inventory;
         self.agenda = Agenda::new(carried.host_slots, carried.service_slots);
         self.timers = Timers::default();
-        for (from, to) in carried.renamed {
-            self.rename_records(&from, &to);
-            tell(events, now, What::ObjectRenamed { from, to });
+        if !carried.renamed.is_empty() {
+            rename_records(&mut self.world, &carried.renamed);
+            tell(events, now, What::ObjectsRenamed { names: Arc::new(carried.renamed) });
         }
         self.forget_unmonitored();
+        self.take_absence(carried.absence, now, events);
         self.fix_alarms(now, events);
         self.reindex();
-        for subject in carried.gone {
-            self.retire(&subject, now, events);
-            tell(events, now, What::ObjectRemoved { subject });
-        }
         for subject in carried.added {
             tell(events, now, What::ObjectAdded { subject });
         }
@@ -242,11 +246,11 @@ impl Engine {
         }
     }
 
-    /// Alarms whose problem ended while nobody looked close; those of objects that are gone close with them.
+    /// Alarms whose problem ended while nobody looked close.
     fn fix_alarms(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        let over = |alarm: &crate::model::alarm::Alarm| {
-            let object = self.world.inventory.find(&alarm.subject);
-            object.is_none_or(|object| self.problem_of(object) != Some(alarm.problem))
+        let over = |alarm: &crate::model::alarm::Alarm| match self.world.inventory.find(&alarm.subject) {
+            Some(object) => self.problem_of(object) != Some(alarm.problem),
+            None => !self.world.records.absent.contains_key(&alarm.subject),
         };
         let alarms = self.world.records.alarms.values();
         let over: Vec<_> = alarms.filter(|alarm| over(alarm)).map(|alarm| alarm.id).collect();
@@ -296,64 +300,31 @@ impl Engine {
         inventory.host_ids().map(Checkable::Host).chain(inventory.service_ids().map(Checkable::Service))
     }
 
-    /// Records of an object that the configuration no longer has.
-    fn retire(&mut self, subject: &ObjectKey, now: Timestamp, events: &mut Vec<Event>) {
-        let records = &self.world.records;
-        let comments = records.comments.values().filter(|comment| comment.subject == *subject);
-        let comments: Vec<_> = comments.map(|comment| comment.id).collect();
-        let downtimes = records.downtimes.values().filter(|downtime| downtime.subject == *subject);
-        let downtimes: Vec<_> = downtimes.map(|downtime| downtime.id).collect();
-        for id in comments {
-            // It was there a moment ago.
-            let _deleted = self.delete_comment(id, now, events);
-        }
-        for id in downtimes {
-            self.end_downtime(id, DowntimeEnd::Cancelled, now, events);
-        }
-        self.note_removal(subject, now, events);
-    }
-
-    fn rename_records(&mut self, from: &ObjectKey, to: &ObjectKey) {
-        let records = &mut self.world.records;
-        let is_named = |subject: &ObjectKey| subject == from;
-        for comment in Arc::make_mut(&mut records.comments).values_mut().filter(|c| is_named(&c.subject)) {
-            Arc::make_mut(comment).subject = to.clone();
-        }
-        for downtime in Arc::make_mut(&mut records.downtimes).values_mut().filter(|d| is_named(&d.subject)) {
-            Arc::make_mut(downtime).subject = to.clone();
-        }
-        for alarm in Arc::make_mut(&mut records.alarms).values_mut() {
-            if is_named(&alarm.subject) {
-                Arc::make_mut(alarm).subject = to.clone();
-            }
-            if alarm.root.as_ref() == Some(from) {
-                Arc::make_mut(alarm).root = Some(to.clone());
-            }
-        }
-        for head in Arc::make_mut(&mut records.tickets).values_mut() {
-            if head.subject.as_ref().is_some_and(is_named) {
-                Arc::make_mut(head).subject = Some(to.clone());
-            }
-        }
-    }
-
     /// What a store would give back: for tests of restarts, and for `vigia simulate`.
     pub fn to_restored(&self) -> Restored {
         let World { inventory, hosts, services, records, .. } = &self.world;
         let key = |object| inventory.key(object);
         let host_keys = inventory.host_ids().map(|id| key(Checkable::Host(id)));
         let service_keys = inventory.service_ids().map(|id| key(Checkable::Service(id)));
-        Restored {
+        let mut restored = Restored {
             hosts: host_keys.zip(hosts.iter().cloned()).collect(),
             services: service_keys.zip(services.iter().cloned()).collect(),
             comments: records.comments.values().map(|comment| (**comment).clone()).collect(),
             downtimes: records.downtimes.values().map(|downtime| (**downtime).clone()).collect(),
             alarms: records.alarms.values().map(|alarm| (**alarm).clone()).collect(),
             tickets: records.tickets.values().map(|head| (**head).clone()).collect(),
+            absent: records.absent.iter().map(|(key, away)| (key.clone(), away.since)).collect(),
             notifications_off: records.notifications_off,
             planned: (*records.planned).clone(),
             next: NextIds { ..records.next },
+        };
+        for (key, away) in records.absent.iter() {
+            match &away.status {
+                AbsentStatus::Host(status) => restored.hosts.push((key.clone(), (**status).clone())),
+                AbsentStatus::Service(status) => restored.services.push((key.clone(), (**status).clone())),
+            }
         }
+        restored
     }
 
     /// Alarms that are open, by what they are about.
@@ -363,44 +334,112 @@ impl Engine {
     }
 }
 
-fn carry(mut past: impl Past, inventory: &Inventory) -> Carried {
+fn carry(
+    mut past: impl Past,
+    mut absent: BTreeMap<ObjectKey, Absent>,
+    inventory: &Inventory,
+    now: Timestamp,
+) -> Carried {
     let mut carried = Carried::default();
     for id in inventory.host_ids() {
         let host = inventory.host(id);
         let definition = Definition::of(inventory, Checkable::Host(id));
-        let mut names = std::iter::once(&host.name).chain(&host.was);
-        let found = names.find_map(|name| Some((ObjectKey::host(name.clone()), past.host(name)?)));
-        let old_name = found.as_ref().map_or_else(|| host.name.clone(), |(old, _)| old.host.clone());
+        let found = find_host(&mut past, &mut absent, host, now);
+        let old_name = found.as_ref().map_or_else(|| host.name.clone(), |found| found.old.host.clone());
         carried.note(ObjectKey::host(host.name.clone()), found.as_ref(), host.fingerprint);
-        let (status, slot) = take_up(found.map(|(_, kept)| kept), &definition);
+        let (status, slot) = take_up(found.map(|found| found.kept), &definition);
         carried.hosts.push(status);
         carried.host_slots.push(slot);
         for id in &host.services {
             let service = inventory.service(*id);
             debug_assert_eq!(id.index(), carried.services.len(), "services lie in the order of their hosts");
             let definition = Definition::of(inventory, Checkable::Service(*id));
-            let mut names = std::iter::once(&service.name).chain(&service.was);
-            let found = names.find_map(|name| {
-                Some((ObjectKey::service(old_name.clone(), name.clone()), past.service(&old_name, name)?))
-            });
+            let found = find_service(&mut past, &mut absent, &old_name, service, now);
             let key = ObjectKey::service(host.name.clone(), service.name.clone());
             carried.note(key, found.as_ref(), service.fingerprint);
-            let (status, slot) = take_up(found.map(|(_, kept)| kept), &definition);
+            let (status, slot) = take_up(found.map(|found| found.kept), &definition);
             carried.services.push(status);
             carried.service_slots.push(slot);
         }
     }
-    carried.gone = past.rest();
+    let gone = past.rest().into_iter().map(|(key, status)| (key, Absent { since: now, status }));
+    carried.absence.gone = gone.collect();
+    for (key, away) in absent {
+        let key = renamed(&carried.renamed, &key).unwrap_or(key);
+        // Another object has taken its name: what was kept of it is of no more use.
+        let is_taken = inventory.find(&key).is_some() || carried.absence.gone.contains_key(&key);
+        if !is_taken {
+            carried.absence.still.insert(key, away);
+        }
+    }
     carried
 }
 
+/// The past of an object of the new inventory.
+struct Found<T> {
+    /// The name it had.
+    old: ObjectKey,
+    /// Since when the configuration had not known it.
+    away: Option<Timestamp>,
+    kept: Kept<T>,
+}
+
+/// Whoever was there a moment ago goes before whoever is absent, and the present name before former ones.
+fn find_host(
+    past: &mut impl Past,
+    absent: &mut BTreeMap<ObjectKey, Absent>,
+    host: &Host,
+    now: Timestamp,
+) -> Option<Found<HostStatus>> {
+    let names = || std::iter::once(&host.name).chain(&host.was);
+    let present = names().find_map(|name| {
+        let kept = past.host(name)?;
+        Some(Found { old: ObjectKey::host(name.clone()), away: None, kept })
+    });
+    present.or_else(|| {
+        names().find_map(|name| {
+            let old = ObjectKey::host(name.clone());
+            let Absent { since, status: AbsentStatus::Host(status) } = absent.remove(&old)? else {
+                return None;
+            };
+            Some(Found { old, away: Some(since), kept: kept_on_disk(Arc::unwrap_or_clone(status), now) })
+        })
+    })
+}
+
+fn find_service(
+    past: &mut impl Past,
+    absent: &mut BTreeMap<ObjectKey, Absent>,
+    host: &Name,
+    service: &Service,
+    now: Timestamp,
+) -> Option<Found<ServiceStatus>> {
+    let names = || std::iter::once(&service.name).chain(&service.was);
+    let present = names().find_map(|name| {
+        let kept = past.service(host, name)?;
+        Some(Found { old: ObjectKey::service(host.clone(), name.clone()), away: None, kept })
+    });
+    present.or_else(|| {
+        names().find_map(|name| {
+            let old = ObjectKey::service(host.clone(), name.clone());
+            let Absent { since, status: AbsentStatus::Service(status) } = absent.remove(&old)? else {
+                return None;
+            };
+            Some(Found { old, away: Some(since), kept: kept_on_disk(Arc::unwrap_or_clone(status), now) })
+        })
+    })
+}
+
 impl Carried {
-    fn note<T>(&mut self, key: ObjectKey, found: Option<&(ObjectKey, Kept<T>)>, fingerprint: u64) {
-        let Some((old, kept)) = found else {
+    fn note<T>(&mut self, key: ObjectKey, found: Option<&Found<T>>, fingerprint: u64) {
+        let Some(Found { old, away, kept }) = found else {
             self.added.push(key);
             return;
         };
         self.changed += usize::from(kept.before.is_some_and(|(_, before)| before != fingerprint));
+        if let Some(since) = away {
+            self.absence.back.insert(key.clone(), *since);
+        }
         if *old != key {
             self.renamed.insert(old.clone(), key);
         }
@@ -441,11 +480,32 @@ impl Past for Memory {
         self.services.remove(&key).map(|status| kept_on_disk(status, self.now))
     }
 
-    fn rest(self) -> Vec<ObjectKey> {
-        let hosts = self.hosts.into_keys().map(|host| ObjectKey { host, service: None });
-        let mut rest: Vec<_> = hosts.chain(self.services.into_keys()).collect();
-        rest.sort_unstable();
-        rest
+    fn rest(self) -> Vec<(ObjectKey, AbsentStatus)> {
+        let host = |(host, status): (Name, HostStatus)| {
+            (ObjectKey { host, service: None }, AbsentStatus::Host(Arc::new(status)))
+        };
+        let service =
+            |(key, status): (ObjectKey, ServiceStatus)| (key, AbsentStatus::Service(Arc::new(status)));
+        self.hosts.into_iter().map(host).chain(self.services.into_iter().map(service)).collect()
+    }
+}
+
+impl Memory {
+    /// Takes out those that were absent already when it was kept.
+    fn take_absent(&mut self, absent: Vec<(ObjectKey, Timestamp)>) -> BTreeMap<ObjectKey, Absent> {
+        let mut taken = BTreeMap::new();
+        for (key, since) in absent {
+            let status = match &key.service {
+                None => AbsentStatus::Host(Arc::new(
+                    self.hosts.remove(&key.host).unwrap_or_else(|| Status::pending(HostState::Up, 1)),
+                )),
+                Some(_) => AbsentStatus::Service(Arc::new(
+                    self.services.remove(&key).unwrap_or_else(|| Status::pending(State::Ok, 1)),
+                )),
+            };
+            taken.insert(key, Absent { since, status });
+        }
+        taken
     }
 }
 
@@ -491,9 +551,15 @@ impl Past for Running<'_> {
         })
     }
 
-    fn rest(self) -> Vec<ObjectKey> {
-        let hosts = self.old.host_ids().filter(|id| self.hosts_left[id.index()]).map(Checkable::Host);
+    fn rest(self) -> Vec<(ObjectKey, AbsentStatus)> {
+        let key = |object| self.old.key(object);
+        let hosts = self.old.host_ids().filter(|id| self.hosts_left[id.index()]);
+        let hosts = hosts
+            .map(|id| (key(Checkable::Host(id)), AbsentStatus::Host(Arc::new(self.world.host(id).clone()))));
         let services = self.old.service_ids().filter(|id| self.services_left[id.index()]);
-        hosts.chain(services.map(Checkable::Service)).map(|object| self.old.key(object)).collect()
+        let services = services.map(|id| {
+            (key(Checkable::Service(id)), AbsentStatus::Service(Arc::new(self.world.service(id).clone())))
+        });
+        hosts.chain(services).collect()
     }
 }

@@ -3,6 +3,7 @@
 //! [`Engine::step`] is the one entrance for whatever may change the world, [`Engine::take_due`] the one exit for
 //! checks to run. Both take the time as an argument and give the same answer to the same question.
 
+mod absent;
 mod acknowledgement;
 mod agenda;
 mod alarm;
@@ -16,6 +17,7 @@ mod operate;
 pub mod period;
 mod planned;
 mod reachability;
+mod rename;
 mod result;
 mod rule;
 mod schedule;
@@ -161,6 +163,7 @@ impl Engine {
                 Timer::Notification(object) => self.notification_is_due(object, now, events),
                 Timer::TicketClose(id) => self.ticket_is_to_close(id, now, events),
                 Timer::TicketNote(id) => self.ticket_is_to_be_noted(id, now, events),
+                Timer::Absence => self.forget_absent(now, events),
             }
         }
     }

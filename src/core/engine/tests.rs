@@ -1,5 +1,6 @@
 //! Stories of the whole engine, and what must hold in every one of them.
 
+mod absent;
 pub(super) mod fixture;
 mod ledger;
 mod messages;

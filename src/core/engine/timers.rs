@@ -24,6 +24,8 @@ pub(super) enum Timer {
     TicketClose(TicketId),
     /// The problem still stands: say so again.
     TicketNote(TicketId),
+    /// Somebody may have been absent for too long.
+    Absence,
 }
 
 #[derive(Debug, Default)]

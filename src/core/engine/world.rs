@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::table::Table;
 use crate::model::alarm::Alarm;
@@ -36,8 +37,26 @@ pub struct Records {
     pub notifications_off: bool,
     /// The latest start of each downtime of the files that was begun; kept over restarts.
     pub planned: Arc<BTreeMap<Name, Timestamp>>,
+    /// What the configuration no longer has. It may come back: a folder that was away, a mistake that is undone.
+    pub absent: Arc<BTreeMap<ObjectKey, Absent>>,
     /// The next number of each counter; kept over restarts.
     pub next: NextIds,
+}
+
+/// How long an absent object is remembered: longer than a weekend.
+pub const REMEMBERED: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// An object as it was when the configuration lost it. Its comments, downtimes and tickets stay among the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Absent {
+    pub since: Timestamp,
+    pub status: AbsentStatus,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum AbsentStatus {
+    Host(Arc<HostStatus>),
+    Service(Arc<ServiceStatus>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +86,8 @@ pub struct Restored {
     pub alarms: Vec<Alarm>,
     /// All that are open, and closed ones that a person or a problem may still reopen.
     pub tickets: Vec<TicketHead>,
+    /// Which of all these were absent already, and since when.
+    pub absent: Vec<(ObjectKey, Timestamp)>,
     pub notifications_off: bool,
     pub planned: BTreeMap<Name, Timestamp>,
     pub next: NextIds,

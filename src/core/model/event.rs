@@ -1,5 +1,6 @@
 //! Everything the engine can say has happened: past tense, never undone, in one order for all listeners.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::acknowledgement::Acknowledgement;
@@ -131,16 +132,25 @@ pub enum What {
         switch: super::operation::Switch,
         author: Arc<str>,
     },
-    /// A host or service that the new configuration no longer has.
+    /// A host or service that the new configuration no longer has. What is known of it is kept for a while.
     ObjectRemoved {
+        subject: ObjectKey,
+    },
+    /// It is in the configuration again, before it was forgotten.
+    ObjectReturned {
+        subject: ObjectKey,
+    },
+    /// It stayed away for too long: nothing of it is kept but its history.
+    ObjectForgotten {
         subject: ObjectKey,
     },
     ObjectAdded {
         subject: ObjectKey,
     },
-    ObjectRenamed {
-        from: ObjectKey,
-        to: ObjectKey,
+    /// All of one reload at once, from old to new: names may have been swapped. A host brings whatever else is known below
+    /// its old name.
+    ObjectsRenamed {
+        names: Arc<BTreeMap<ObjectKey, ObjectKey>>,
     },
     Reloaded {
         hosts: usize,

@@ -2,6 +2,7 @@
 
 mod crash;
 mod full;
+mod names;
 mod notifications;
 mod records;
 mod statuses;

@@ -230,44 +230,6 @@ async fn after_a_reload_objects_are_paired_by_name_and_the_unchanged_cost_nothin
 }
 
 #[tokio::test]
-async fn a_removed_object_does_not_wake_up_in_an_old_state() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut before = world(&[("web01", &["HTTP"])]);
-    let running = start(folder.path(), before.clone());
-    *before.services.get_mut(0) = checked(State::Critical, "gone", 1);
-    running.publish(vec![], &before).await.unwrap();
-    let removed = event(2, What::ObjectRemoved { subject: ObjectKey::service("web01", "HTTP") });
-    running.publish(vec![removed], &world(&[("web01", &[])])).await.unwrap();
-    running.writer.stop().await;
-    assert!(restore(folder.path()).services.is_empty());
-}
-
-#[tokio::test]
-async fn a_renamed_host_keeps_status_and_history() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut before = world(&[("web01", &["HTTP"])]);
-    let running = start(folder.path(), before.clone());
-    *before.services.get_mut(0) = checked(State::Critical, "bad", 1);
-    running.publish(vec![alert(1, State::Ok, State::Critical, "bad")], &before).await.unwrap();
-    let mut after = world(&[("shop", &["HTTP"])]);
-    *after.services.get_mut(0) = before.services.get(0).clone();
-    let (from, to) = (ObjectKey::host("web01"), ObjectKey::host("shop"));
-    let renamed = event(2, What::ObjectRenamed { from, to });
-    running.publish(vec![renamed], &after).await.unwrap();
-    let filter = crate::store::log::LogFilter {
-        subject: Some(ObjectKey::service("shop", "HTTP")),
-        limit: 10,
-        ..Default::default()
-    };
-    let history = running.store.read(move |db| crate::store::log::list(db, &filter)).await.unwrap();
-    assert_eq!(history.len(), 1);
-    running.writer.stop().await;
-    let restored = restore(folder.path());
-    assert_eq!(restored.services.len(), 1);
-    assert_eq!(restored.services[0].0, ObjectKey::service("shop", "HTTP"));
-}
-
-#[tokio::test]
 async fn counters_never_go_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = world(&[("web01", &[])]);

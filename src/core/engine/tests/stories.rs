@@ -301,8 +301,7 @@ fn a_reload_keeps_what_did_not_go_away() {
     let told = story.told();
     assert_snapshot!(told, @r#"
     350: downtime 1 started
-    350: ObjectRenamed { from: ObjectKey { host: "web", service: None }, to: ObjectKey { host: "www", service: None } }
-    350: ObjectRenamed { from: ObjectKey { host: "web", service: Some("http") }, to: ObjectKey { host: "www", service: Some("http") } }
+    350: ObjectsRenamed { names: {ObjectKey { host: "web", service: None }: ObjectKey { host: "www", service: None }, ObjectKey { host: "web", service: Some("http") }: ObjectKey { host: "www", service: Some("http") }} }
     350: ObjectAdded { subject: ObjectKey { host: "aaa", service: None } }
     350: ObjectAdded { subject: ObjectKey { host: "aaa", service: Some("ssh") } }
     350: Reloaded { hosts: 2, services: 2, added: 2, changed: 1, removed: 0 }
@@ -323,11 +322,10 @@ fn a_reload_keeps_what_did_not_go_away() {
     // Everything goes away.
     story.step(Input::Reload(Arc::new(inventory(vec![(host("aaa"), vec![], vec![])], vec![])))).unwrap();
     assert_snapshot!(story.told(), @r#"
-    350: alarm 1 closed after 2
-    350: downtime 1 ended: Cancelled
-    350: ObjectRemoved { subject: ObjectKey { host: "www", service: None } }
     350: ObjectRemoved { subject: ObjectKey { host: "aaa", service: Some("ssh") } }
+    350: ObjectRemoved { subject: ObjectKey { host: "www", service: None } }
     350: ObjectRemoved { subject: ObjectKey { host: "www", service: Some("http") } }
+    350: alarm 1 closed after 2
     350: Reloaded { hosts: 1, services: 0, added: 0, changed: 0, removed: 3 }
     "#);
     let gone = story.result("www/http", 0, Source::Active);
