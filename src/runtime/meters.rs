@@ -100,7 +100,11 @@ impl Meters {
             unsaved_events: made
                 .gauge("unsaved_events", "Events that wait because the store takes nothing at the moment"),
             checks_paused: made.gauge("checks_paused", "1: checks pause because too much is unsaved"),
-            reloads: made.counters("reloads_total", "Reloads of the configuration: complete, partial, refused", &["outcome"]),
+            reloads: made.counters(
+                "reloads_total",
+                "Reloads of the configuration: complete, partial, refused",
+                &["outcome"],
+            ),
             reload_duration: made.histogram(
                 "reload_duration_seconds",
                 "Time from reading the files to the new state, of reloads that were not refused",

@@ -37,7 +37,9 @@ impl Bench {
             health: health_sender,
             load: Arc::new(move |_| {
                 let keep = keep.clone();
-                let in_effect = Box::new(move || drop(keep.fetch_add(1, Ordering::Relaxed)));
+                let in_effect = Box::new(move || {
+                    keep.fetch_add(1, Ordering::Relaxed);
+                });
                 let next = outcomes.lock().unwrap().next().unwrap();
                 next.map(|(inventory, findings)| Fresh { inventory, findings, in_effect })
             }),

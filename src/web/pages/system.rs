@@ -140,10 +140,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Listening on", process.listen.join(", ")),
             ("Configuration", process.config.clone()),
             ("State folder", process.state_dir.clone()),
-            (
-                "Reloads",
-                reloads(&process.reload, &age(process.reload.last)),
-            ),
+            ("Reloads", reloads(&process.reload, &age(process.reload.last))),
             (
                 "Checks running",
                 format!("{} of at most {}", number(checks.running as u64), number(checks.limit as u64)),
