@@ -17,6 +17,7 @@ mod run;
 mod schema;
 mod serve;
 mod show;
+mod simulate;
 mod status;
 mod table;
 mod ticket;
@@ -100,6 +101,7 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     Schema(schema::Schema),
     Show(show::Show),
+    Simulate(simulate::Simulate),
     Status(status::Status),
     Ticket(ticket::Ticket),
     User(user::User),
@@ -127,6 +129,7 @@ impl Command {
             Self::Diff(args) => args.run(common, console),
             Self::Schema(args) => args.run(console),
             Self::Show(args) => args.run(common, console),
+            Self::Simulate(args) => args.run(common, console),
             Self::Validate(args) => args.run(common, console),
             Self::Why(args) => args.run(common, console),
         }
@@ -142,6 +145,7 @@ Examples:
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'
   vigia why web01/HTTP --contact ana
+  vigia simulate --fail router --for 2h
   vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia
   vigia schema > vigia.schema.json

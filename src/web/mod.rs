@@ -20,7 +20,7 @@ mod query;
 mod routes;
 pub mod serve;
 mod view;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -22,6 +22,7 @@ mod result;
 mod rule;
 mod schedule;
 pub mod selection;
+pub mod simulate;
 mod submission;
 pub mod table;
 mod ticket;

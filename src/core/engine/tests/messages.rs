@@ -7,12 +7,15 @@ use insta::assert_snapshot;
 
 use super::fixture::{START, Story, check, contact, host, inventory, method, period, policy, rule, service};
 use crate::engine::Input;
+use crate::engine::simulate::{Failure, Simulation};
 use crate::model::check::{Check, CheckMethod, Source};
 use crate::model::contact::{Audience, Contact, Escalation};
 use crate::model::downtime::DowntimeKind;
+use crate::model::event::What;
 use crate::model::host::Host;
 use crate::model::id::{Checkable, ObjectKey};
 use crate::model::inventory::Inventory;
+use crate::model::message::About;
 use crate::model::operation::{Operation, Switch};
 use crate::model::period::{DayRule, DaySpec, PeriodId, TimeRange};
 use crate::model::policy::{NotificationOptions, Policy};
@@ -524,4 +527,22 @@ fn a_check_without_an_answer_in_time_does_not_hold_the_message() {
     325: web/http PROBLEM 1 to ana
     325: web/http PROBLEM 1 to ben
     ");
+}
+
+#[test]
+fn a_simulation_tells_what_an_outage_would_lead_to() {
+    let start = Timestamp::from_second(START);
+    let at = |second: u64| start.after(Duration::from_secs(second));
+    let failures =
+        [Failure { what: Selection::parse(["router"], false).unwrap(), from: start, until: Some(at(1500)) }];
+    let mut told = Vec::new();
+    let mut simulation = Simulation::new(Arc::new(branch()), start);
+    simulation.run(&failures, at(7200), |event| {
+        if let What::Notified(message) = event.what {
+            let About::Object(notice) = message.about else { panic!("a digest is the outbox's") };
+            told.push(format!("{} {}", notice.subject, notice.kind.word()));
+        }
+    });
+    assert_eq!(told, ["router PROBLEM", "router RECOVERY"]);
+    assert_eq!(simulation.world().totals.host_problems_unhandled, 0);
 }
