@@ -6,12 +6,14 @@
 mod ber;
 pub mod cert;
 pub mod cli;
+pub mod echo;
 mod icmp;
 mod kind;
 pub mod liveness;
 pub mod net;
 pub mod options;
 mod outcome;
+pub mod peek;
 mod resolve;
 pub mod secure;
 

@@ -7,6 +7,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::RData;
 
 use crate::net::{Failure, Trouble};
 use crate::options::Choice;
@@ -83,6 +84,27 @@ impl Resolver {
             IpFamily::Any => format!("`{name}` has no address"),
         };
         Err(Failure::new(Trouble::Name, text))
+    }
+
+    /// The names that point back to an address, without the dot at their end; none where the zone has none.
+    ///
+    /// # Errors
+    /// When no name server answers as one should.
+    pub async fn names_of(&self, address: IpAddr) -> Result<Vec<String>, Failure> {
+        let dns = self.dns.as_ref().map_err(|reason| Failure::new(Trouble::Local, reason.clone()))?;
+        match dns.reverse_lookup(address).await {
+            Ok(answer) => Ok(answer
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::PTR(name) => Some(name.to_string().trim_end_matches('.').to_owned()),
+                    _ => None,
+                })
+                .collect()),
+            // A server that refuses, or has no such zone, has answered: the address has no name.
+            Err(NetError::Dns(_)) => Ok(Vec::new()),
+            Err(error) => Err(explain(&address.to_string(), &error)),
+        }
     }
 
     async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {

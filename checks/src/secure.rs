@@ -180,7 +180,7 @@ impl Connectors {
     /// Files may be renewed in place; they are read again after this long.
     const LIFE: Duration = Duration::from_secs(300);
 
-    async fn get(&self, files: &TlsFiles) -> Result<SslConnector, Failure> {
+    pub(crate) async fn get(&self, files: &TlsFiles) -> Result<SslConnector, Failure> {
         if let Some(connector) = self.made(files) {
             return Ok(connector);
         }

@@ -10,7 +10,7 @@ const MESSAGES: &str = "nobody is told yet: this version decides who is to be to
 
 /// Keys that are read and checked, and do nothing; `*` is any name.
 const LATER: &[(&[&str], &str)] = &[
-    (&["discovery"], "`discovery` does not run yet"),
+    (&["discovery"], "jobs of `discovery` do not run by themselves yet; `vigia discover` scans by hand"),
     (
         &["rules.*.notify", "rules.*.webhook", "rules.*.run", "rules.*.repeat"],
         "`notify`, `webhook`, `run` and `repeat` of rules do nothing yet; tickets, labels and `suppress` do",

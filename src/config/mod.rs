@@ -16,6 +16,7 @@ pub mod resolve;
 pub mod schema;
 pub mod secret;
 pub mod settings;
+pub mod target;
 pub mod tree;
 pub mod veil;
 pub mod written;
