@@ -75,7 +75,6 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Refuse to start with any error in the configuration.
     pub strict: bool,
-    pub clock: Clock,
 }
 
 /// Why the daemon did not start.
@@ -143,7 +142,7 @@ struct Built {
 }
 
 fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError> {
-    let clock = options.clock.clone();
+    let clock = Clock::system();
     let now = clock.now();
     files::make_folder(&options.state_dir, 0o750)?;
     let lock = StateLock::take(&options.state_dir, now)?;
@@ -213,17 +212,19 @@ fn start(built: Built) -> Running {
 
     parts.spawn("vitals", |stop| vitals.run(stop));
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
-    let wiring = conductor::Wiring {
-        inbox: inbox_receiver,
-        jobs: job_sender,
-        batches,
-        worlds: world_sender,
-        events: events.clone(),
-        clock: built.clock.clone(),
-        meters: built.meters.clone(),
-    };
-    let conductor = Conductor::new(built.engine, wiring);
-    parts.spawn("conductor", |stop| async move { drop(conductor.run(stop).await) });
+    parts.spawn("conductor", |stop| {
+        let wiring = conductor::Wiring {
+            inbox: inbox_receiver,
+            jobs: job_sender,
+            batches,
+            worlds: world_sender,
+            events: events.clone(),
+            clock: built.clock.clone(),
+            meters: built.meters.clone(),
+        };
+        let conductor = Conductor::new(built.engine, wiring);
+        async move { drop(conductor.run(stop).await) }
+    });
     parts.spawn("executor", |stop| {
         let executor = Executor::new(executor::Wiring {
             jobs,
@@ -263,8 +264,13 @@ fn start(built: Built) -> Running {
     });
     tell_start(hosts, services);
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices);
-    let origins = origins::definitions(configuration.request.clone());
-    let house = House::new(handle, built.store.clone(), built.desk, facts, origins);
+    let house = House::new(
+        handle,
+        built.store.clone(),
+        built.desk,
+        facts,
+        origins::definitions(configuration.request.clone()),
+    );
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let (store, signals, tools) = (built.store, built.signals, built.tools);

@@ -10,6 +10,7 @@ pub mod config;
 pub mod os;
 
 pub mod desk;
+pub mod discovery;
 pub mod runtime;
 pub mod store;
 

@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod console;
 mod diff;
+mod discover;
 mod docs;
 mod recheck;
 mod reload;
@@ -93,6 +94,7 @@ pub(crate) enum Command {
     Comment(ack::Comment),
     Completions(docs::Completions),
     Diff(diff::Diff),
+    Discover(discover::Discover),
     Downtime(ack::Downtime),
     Man(docs::Man),
     Recheck(recheck::Recheck),
@@ -127,6 +129,7 @@ impl Command {
             Self::Completions(args) => args.run(console),
             Self::Man(args) => args.run(console),
             Self::Diff(args) => args.run(common, console),
+            Self::Discover(args) => args.run(common, console),
             Self::Schema(args) => args.run(console),
             Self::Show(args) => args.run(common, console),
             Self::Simulate(args) => args.run(common, console),
@@ -141,6 +144,7 @@ Examples:
   vigia serve
   vigia run web01/HTTP
   vigia validate
+  vigia discover 192.0.2.0/24 --write
   vigia status
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'

@@ -41,6 +41,12 @@ fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The file as a stream, for what need not be held whole; it ends after `limit` bytes.
+pub fn open(path: &Path, limit: u64) -> Result<impl io::BufRead + use<>, FileError> {
+    let file = File::open(path).map_err(FileError::on("open", path))?;
+    Ok(io::BufReader::new(file.take(limit)))
+}
+
 /// Replaces `path` by `bytes`: written beside it, on the disk, then renamed over it.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));

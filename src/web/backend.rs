@@ -329,14 +329,10 @@ pub struct StoreGauge {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReloadGauge {
     pub last: Option<Timestamp>,
-    /// `complete`, `partial`, `refused`.
-    pub outcome: &'static str,
-    /// On average, of those that were not refused.
+    pub was_successful: bool,
     pub took: Duration,
-    pub complete: u64,
-    /// Some objects had a mistake.
-    pub partial: u64,
-    pub refused: u64,
+    pub successes: u64,
+    pub failures: u64,
 }
 
 /// Where an object that runs was written.

@@ -232,7 +232,9 @@ impl Backend for House {
         let config = self.handle.config().borrow().clone();
         let meters = self.handle.meters();
         let checks = gauges::checks(&meters.registry.gather(), load.running, facts.limit, &load.overloads);
-        let count = |outcome: &str| meters.reloads.with_label_values(&[outcome]).get();
+        let count = |outcome: &[&str]| {
+            outcome.iter().map(|word| meters.reloads.with_label_values(&[*word]).get()).sum()
+        };
         let took = meters.reload_duration.get_sample_sum()
             / gauges::seldom(meters.reload_duration.get_sample_count());
         Process {
@@ -258,11 +260,10 @@ impl Backend for House {
             },
             reload: ReloadGauge {
                 last: Some(config.loaded_at),
-                outcome: config.outcome(),
+                was_successful: config.refused.is_none(),
                 took: Duration::try_from_secs_f64(took).unwrap_or_default(),
-                complete: count("complete"),
-                partial: count("partial"),
-                refused: count("refused"),
+                successes: count(&["complete", "partial"]),
+                failures: count(&["refused"]),
             },
             panics: meters.check_panics.get(),
         }

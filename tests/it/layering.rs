@@ -12,10 +12,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["os"]),
     ("store", &["os"]),
     ("desk", &["os", "store"]),
+    ("discovery", &["os", "config", "store"]),
     ("runtime", &["os", "config"]),
-    ("web", &["os", "config", "store", "desk", "runtime"]),
-    ("app", &["os", "config", "store", "desk", "runtime", "web"]),
-    ("cli", &["os", "config", "store", "desk", "runtime", "web", "app"]),
+    ("web", &["os", "config", "store", "desk", "discovery", "runtime"]),
+    ("app", &["os", "config", "store", "desk", "discovery", "runtime", "web"]),
+    ("cli", &["os", "config", "store", "desk", "discovery", "runtime", "web", "app"]),
 ];
 
 /// The part a file of `src/` belongs to; none for what wires everything (`lib.rs`, `main.rs`) and for the core.

@@ -13,34 +13,32 @@ pub struct Mariadb {
 impl Mariadb {
     /// Knows the user `vigia` with the password `vigia-secret`, who may look at everything.
     pub fn start() -> Self {
-        let data = |folder: &Path| folder.join("data");
-        let server = Server::start("mariadb", |port, folder| {
-            if !data(folder).exists() {
-                install(folder);
-            }
-            let mut command = Command::new("/usr/sbin/mariadbd");
-            command.arg("--no-defaults").arg(format!("--datadir={}", data(folder).display()));
-            command.arg(format!("--port={port}")).arg("--bind-address=127.0.0.1");
-            command.arg(format!("--socket={}", folder.join("socket").display()));
-            command.arg(format!("--pid-file={}", folder.join("pid").display()));
-            command.arg(format!("--init-file={}", folder.join("init.sql").display()));
-            command.args([
-                "--innodb-buffer-pool-size=8M",
-                "--innodb-flush-log-at-trx-commit=0",
-                "--skip-log-bin",
-            ]);
-            command.args(["--performance-schema=off", "--skip-name-resolve"]);
-            if is_root() {
-                command.arg("--user=root");
-            }
-            command
-        });
-        Self { server }
+        Self { server: Server::start("mariadb", |port, folder| command("127.0.0.1", port, folder)) }
     }
 
     pub fn port(&self) -> u16 {
         self.server.port
     }
+}
+
+/// The server on an address and a port, its data below `folder`.
+pub fn command(address: &str, port: u16, folder: &Path) -> Command {
+    let data = folder.join("data");
+    if !data.exists() {
+        install(folder);
+    }
+    let mut command = Command::new("/usr/sbin/mariadbd");
+    command.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
+    command.arg(format!("--port={port}")).arg(format!("--bind-address={address}"));
+    command.arg(format!("--socket={}", folder.join("socket").display()));
+    command.arg(format!("--pid-file={}", folder.join("pid").display()));
+    command.arg(format!("--init-file={}", folder.join("init.sql").display()));
+    command.args(["--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"]);
+    command.args(["--performance-schema=off", "--skip-name-resolve"]);
+    if is_root() {
+        command.arg("--user=root");
+    }
+    command
 }
 
 fn install(folder: &Path) {

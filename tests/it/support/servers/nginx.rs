@@ -17,15 +17,8 @@ impl Nginx {
     pub fn start() -> Self {
         let chain = Chain::new("localhost");
         let tls_port = free_port();
-        let server = Server::start("nginx", |port, folder| {
-            let config = folder.join("nginx.conf");
-            fs::write(&config, configuration(port, tls_port, folder, &chain)).expect("nginx.conf");
-            fs::create_dir_all(folder.join("site")).expect("a folder");
-            fs::write(folder.join("site/health"), "all is well\n").expect("a page");
-            let mut command = Command::new("/usr/sbin/nginx");
-            command.arg("-c").arg(&config).arg("-p").arg(folder).args(["-e", "stderr", "-g", "daemon off;"]);
-            command
-        });
+        let server =
+            Server::start("nginx", |port, folder| command("127.0.0.1", port, tls_port, folder, &chain));
         Self { server, tls_port, chain }
     }
 
@@ -43,7 +36,18 @@ impl Nginx {
     }
 }
 
-fn configuration(port: u16, tls_port: u16, folder: &Path, chain: &Chain) -> String {
+/// The server on an address and two ports.
+pub fn command(address: &str, port: u16, tls_port: u16, folder: &Path, chain: &Chain) -> Command {
+    let config = folder.join("nginx.conf");
+    fs::write(&config, configuration(address, port, tls_port, folder, chain)).expect("nginx.conf");
+    fs::create_dir_all(folder.join("site")).expect("a folder");
+    fs::write(folder.join("site/health"), "all is well\n").expect("a page");
+    let mut command = Command::new("/usr/sbin/nginx");
+    command.arg("-c").arg(&config).arg("-p").arg(folder).args(["-e", "stderr", "-g", "daemon off;"]);
+    command
+}
+
+fn configuration(address: &str, port: u16, tls_port: u16, folder: &Path, chain: &Chain) -> String {
     let folder = folder.display();
     let user = if is_root() { "user root;" } else { "" };
     format!(
@@ -54,13 +58,13 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port};
+    listen {address}:{port};
     location = / {{ return 403; }}
     location = /health {{ root {folder}/site; }}
     location = /moved {{ return 302 /health; }}
   }}
   server {{
-    listen 127.0.0.1:{tls_port} ssl http2;
+    listen {address}:{tls_port} ssl http2;
     ssl_certificate {}; ssl_certificate_key {};
     location / {{ root {folder}/site; }}
   }}
