@@ -55,10 +55,11 @@ impl Configuration {
         now: Timestamp,
     ) -> Result<Self, StartError> {
         let request = Request { config: options.config.clone(), state_dir: Some(options.state_dir.clone()) };
-        // Before it is read: what is saved meanwhile is seen when the watcher starts.
-        let sources = sources(&request).remember();
-        let loaded =
-            config::load(&request).map_err(|error| StartError::Configuration(Chain(&error).to_string()))?;
+        // What is saved meanwhile is seen when the watcher starts.
+        let sources = sources(&request);
+        let loaded = sources
+            .reading(|| config::load(&request))
+            .map_err(|error| StartError::Configuration(Chain(&error).to_string()))?;
         let text = problem::text(&loaded.problems);
         let findings = findings(&loaded, Vec::new());
         let Some(settings) = loaded.settings.filter(|_| !options.strict || findings.errors() == 0) else {
@@ -92,7 +93,7 @@ impl Configuration {
 
     /// Makes what loads it again, and applies its settings to these; and what is to be watched.
     pub(super) fn run(self, tools: &Arc<Tools>, store: &Store, desk: &Desk) -> (LiveConfiguration, Sources) {
-        let sources = self.sources;
+        let (sources, read) = (self.sources.clone(), self.sources);
         let (limits_sender, limits) = watch::channel(limits(&self.settings));
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Concerned {
@@ -106,7 +107,9 @@ impl Configuration {
         let request = self.request.clone();
         let started_with = self.settings;
         let load = Arc::new(move |generation| {
-            let mut loaded = config::load(&self.request).map_err(|error| Chain(&error).to_string())?;
+            // The watcher compares with what is read here, whoever asked for it.
+            let mut loaded =
+                read.reading(|| config::load(&self.request)).map_err(|error| Chain(&error).to_string())?;
             let settings = loaded.settings.take();
             let restart_needed =
                 settings.as_ref().map(|new| new.needing_restart(&started_with)).unwrap_or_default();

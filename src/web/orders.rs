@@ -96,14 +96,20 @@ pub(crate) struct Span {
     pub(crate) kind: DowntimeKind,
 }
 
+/// The end as people mean it: a length, a time of day and a day of the week count from the start; `today` and
+/// `tomorrow` are what they are to whoever says them.
+fn end_of(end: &str, start: Timestamp, eyes: &Eyes) -> Option<Timestamp> {
+    let from = if words::is_said_of_now(end) { eyes.now } else { start };
+    words::parse_instant(end, &eyes.zone, from)
+}
+
 /// A length counts from the start; a flexible downtime lasts `flexible` from its first problem.
 pub(crate) fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes) -> Result<Span, FieldError> {
     let said = if start.trim().is_empty() { "now" } else { start };
     let Some(start) = words::parse_instant(said, &eyes.zone, eyes.now) else {
         return wrong("start", SAY_WHEN);
     };
-    let from_start = Eyes { now: start, ..eyes.clone() };
-    let Some(end) = words::parse_instant(end, &eyes.zone, from_start.now) else {
+    let Some(end) = end_of(end, start, eyes) else {
         return wrong("end", SAY_WHEN);
     };
     if end <= start {
@@ -240,4 +246,38 @@ pub(crate) fn some(said: &str) -> Option<Arc<str>> {
 /// What the person is told: how many, of what, until when.
 pub(crate) fn told(count: usize) -> String {
     if count == 1 { "1 object".to_owned() } else { format!("{} objects", words::count(count)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    /// A Wednesday, 08:00 UTC.
+    fn eyes() -> Eyes {
+        let now = "2026-11-25T08:00:00Z".parse::<jiff::Timestamp>().unwrap().into();
+        Eyes { now, zone: TimeZone::UTC }
+    }
+
+    fn hours(start: &str, end: &str) -> Option<u64> {
+        let span = downtime_span(start, end, "", &eyes()).ok()?;
+        Some(span.end.since(span.start).as_secs() / 3600)
+    }
+
+    #[test]
+    fn tomorrow_is_the_same_day_for_start_and_end() {
+        assert_eq!(hours("tomorrow 22:00", "tomorrow 23:00"), Some(1));
+        assert_eq!(hours("today 22:00", "tomorrow 02:00"), Some(4));
+        assert_eq!(hours("tomorrow 22:00", "until tomorrow 23:00"), Some(1));
+        assert_eq!(hours("2026-12-24 22:00", "tomorrow 23:00"), None, "it would end before it begins");
+    }
+
+    #[test]
+    fn a_length_a_time_of_day_and_a_weekday_count_from_the_start() {
+        assert_eq!(hours("tomorrow 22:00", "2h"), Some(2));
+        assert_eq!(hours("tomorrow 22:00", "06:00"), Some(8));
+        assert_eq!(hours("fri 22:00", "fri 23:00"), Some(1));
+        assert_eq!(hours("2026-12-24 22:00", "fri 22:00"), Some(24));
+    }
 }

@@ -107,13 +107,24 @@ pub(crate) fn parse_span(text: &str) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
+/// Without the small words in front.
+fn bare(text: &str) -> String {
+    let text = text.trim().to_ascii_lowercase();
+    let small = ["until ", "at ", "in ", "for "].iter().find_map(|word| text.strip_prefix(word));
+    small.unwrap_or(&text).trim().to_owned()
+}
+
+/// A day that has its name from the day on which it is said.
+pub(crate) fn is_said_of_now(text: &str) -> bool {
+    let text = bare(text);
+    text.starts_with("today") || text.starts_with("tomorrow")
+}
+
 /// An instant as people say it: `now`, `2h`, `in 2h`, `until 18:00`, `tomorrow 10:00`, `fri 08:00`,
 /// `2026-12-24 22:00`, or seconds since the epoch with an `@`. A time of day that has passed means tomorrow's.
 pub(crate) fn parse_instant(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
-    let text = text.trim().to_ascii_lowercase();
-    let text =
-        ["until ", "at ", "in ", "for "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(&text);
-    let text = text.trim();
+    let text = bare(text);
+    let text = text.as_str();
     if text == "now" {
         return Some(now);
     }

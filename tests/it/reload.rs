@@ -66,6 +66,21 @@ async fn a_saved_file_is_live_whatever_the_editor_does() {
 }
 
 #[tokio::test]
+async fn a_file_put_back_right_after_a_reload_is_live_too() {
+    let (_open, port) = listener();
+    let daemon = TestDaemon::start(&[("vigia.yaml", QUICK), ("conf.d/site.yaml", &site(&[port]))]).await;
+    daemon.wait_for_total(SERVICES, 1).await;
+    for _ in 0..2 {
+        daemon.write("conf.d/site.yaml", &site(&[port, port]));
+        let (status, answer) = daemon.post("/api/v1/reload", &Value::Null).await;
+        assert_eq!((status, &answer["ok"]), (200, &Value::Bool(true)), "{answer}");
+        daemon.write("conf.d/site.yaml", &site(&[port]));
+        daemon.wait_for_total(SERVICES, 1).await;
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn symlink_swaps_and_folders_made_anew_are_seen() {
     let (_open, port) = listener();
     let daemon = TestDaemon::start(&[("vigia.yaml", "include: [mounted]\n")]).await;

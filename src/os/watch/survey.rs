@@ -11,7 +11,9 @@ use std::fmt;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::folders::{Interest, Places};
 
@@ -27,16 +29,26 @@ pub struct Files {
     pub folders: Vec<PathBuf>,
 }
 
-/// Asked before each look.
+/// Asked before each look. Its clones share what was seen.
+#[derive(Clone)]
 pub struct Sources {
-    ask: Box<dyn Fn() -> Files + Send>,
-    /// The content as it was when somebody last relied on it.
-    seen: Option<u64>,
+    ask: Arc<dyn Fn() -> Files + Send + Sync>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What a look compares with: the content that somebody relies on, or that somebody was told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// Nobody relies on anything yet: the first look only remembers.
+    Nothing,
+    Content(u64),
+    /// It changed while it was read: nobody knows what was read of it.
+    Moving,
 }
 
 impl Sources {
-    pub fn new(ask: impl Fn() -> Files + Send + 'static) -> Self {
-        Self { ask: Box::new(ask), seen: None }
+    pub fn new(ask: impl Fn() -> Files + Send + Sync + 'static) -> Self {
+        Self { ask: Arc::new(ask), seen: Arc::new(Mutex::new(Seen::Nothing)) }
     }
 
     #[cfg(test)]
@@ -44,11 +56,26 @@ impl Sources {
         (self.ask)()
     }
 
-    /// Remembers the content as it is now: whoever reads it after this hears of each change since, also of those
-    /// before the watcher started.
-    pub fn remember(mut self) -> Self {
-        self.seen = Some(hash((self.ask)().files));
-        self
+    /// Reads the content by `read`. From then on it counts as a change whatever differs from what was read, not
+    /// from what the last look saw: a file put back right after a reload is a change.
+    pub fn reading<T>(&self, read: impl FnOnce() -> T) -> T {
+        let files = (self.ask)().files;
+        let before = stamp(&files);
+        self.see(|_| Seen::Content(hash(files)));
+        let read = read();
+        if stamp(&(self.ask)().files) != before {
+            self.see(|_| Seen::Moving);
+        }
+        read
+    }
+
+    /// Changes what was seen, while no other look does; gives what it was before, and what it is.
+    fn see(&self, look: impl FnOnce(Seen) -> Seen) -> (Seen, Seen) {
+        // A mistake of ours in a look leaves what was seen before, which is right.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *seen;
+        *seen = look(before);
+        (before, *seen)
     }
 }
 
@@ -60,12 +87,11 @@ impl fmt::Debug for Sources {
 
 pub(super) struct Survey {
     sources: Sources,
-    seen: Option<u64>,
 }
 
 impl Survey {
     pub(super) fn new(sources: Sources) -> Self {
-        Self { seen: sources.seen, sources }
+        Self { sources }
     }
 
     /// Where watches belong: the folders, those the files are in, and those of every link on the way.
@@ -82,12 +108,11 @@ impl Survey {
         places
     }
 
-    /// Whether the content is another than at the last look. The first look only remembers, unless it was
-    /// remembered before.
+    /// Whether the content is another than what was read last, or at the last look. The first look only
+    /// remembers, unless it was read before.
     pub(super) fn has_changed(&mut self) -> bool {
-        let seen = hash((self.sources.ask)().files);
-        let before = self.seen.replace(seen);
-        before.is_some_and(|before| before != seen)
+        let (before, now) = self.sources.see(|_| Seen::Content(hash((self.sources.ask)().files)));
+        before != Seen::Nothing && before != now
     }
 }
 
@@ -141,6 +166,18 @@ fn note(places: &mut Places, folder: &Path, name: &OsStr) {
         .entry(folder.to_path_buf())
         .or_insert_with(|| Interest::Names(BTreeSet::new()))
         .add(name.to_os_string());
+}
+
+/// Other than before when anything was written in the mean time, also when the content is the same again.
+fn stamp(files: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for path in files {
+        path.hash(&mut hasher);
+        let metadata = fs::metadata(path).ok();
+        let marks = metadata.map(|it| (it.dev(), it.ino(), it.size(), it.ctime(), it.ctime_nsec()));
+        marks.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn hash(mut files: Vec<PathBuf>) -> u64 {

@@ -203,10 +203,46 @@ async fn what_changed_between_reading_and_watching_is_seen() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().to_path_buf();
     fs::write(folder.join("a.yaml"), "one").unwrap();
-    let sources = yaml_in(folder.clone()).remember();
+    let sources = yaml_in(folder.clone());
+    sources.reading(|| ());
     fs::write(folder.join("a.yaml"), "two").unwrap();
     let mut watcher = Watcher::start(sources, QUICK).unwrap();
     watcher.changed().await;
+}
+
+#[test]
+fn what_was_there_before_a_reading_is_a_change_after_it() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("a.yaml");
+    let write = |text| fs::write(&file, text).unwrap();
+    write("one");
+    let sources = yaml_in(root.path().to_path_buf());
+    let mut survey = Survey::new(sources.clone());
+    assert!(!survey.has_changed(), "the first look only remembers");
+    write("two");
+    sources.reading(|| ());
+    assert!(!survey.has_changed(), "it is what was read");
+    write("three");
+    sources.reading(|| ());
+    write("two");
+    assert!(survey.has_changed(), "what was read is `three`");
+}
+
+#[test]
+fn what_changed_and_changed_back_while_it_was_read_is_read_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (file, new) = (root.path().join("a.yaml"), root.path().join("new"));
+    fs::write(&file, "one").unwrap();
+    let sources = yaml_in(root.path().to_path_buf());
+    let mut survey = Survey::new(sources.clone());
+    sources.reading(|| {
+        for text in ["two", "one"] {
+            fs::write(&new, text).unwrap();
+            fs::rename(&new, &file).unwrap();
+        }
+    });
+    assert!(survey.has_changed());
+    assert!(!survey.has_changed(), "told once");
 }
 
 #[tokio::test]
