@@ -1,6 +1,6 @@
 # Each target is a line or a script in tests/setup/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test core lint docs deny accept tools
+.PHONY: help run test core lint deb docs deny accept tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,6 +18,9 @@ lint: ## format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
+deb: ## the Debian package; prints its path
+	@tests/setup/deb.sh
+
 docs: ## write the generated pages anew
 	VIGIA_WRITE_DOCS=1 cargo test --quiet --test it generated_pages
 
@@ -27,5 +30,5 @@ deny: ## licences, bans and sources of all dependencies
 accept: ## take changed snapshots, after reading them
 	INSTA_UPDATE=always cargo test --workspace
 
-tools: ## cargo-nextest and cargo-deny, which `make test` uses where they are
-	cargo install --locked cargo-nextest cargo-deny
+tools: ## cargo-nextest, cargo-deny and cargo-deb, which `make test` uses where they are
+	cargo install --locked cargo-nextest cargo-deny cargo-deb

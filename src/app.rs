@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::util::TryInitError;
 use vigia_core::engine::Engine;
+use vigia_core::engine::world::World;
 use vigia_core::model::time::Timestamp;
 
 use self::configuration::Configuration;
@@ -89,11 +90,11 @@ pub enum StartError {
     Locked(#[from] LockError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("cannot listen on {at}")]
+    #[error("cannot listen on {at}: {}", said(source))]
     Listen { at: String, source: io::Error },
-    #[error("cannot take over signals")]
+    #[error("cannot take over signals: {0}")]
     Signals(#[source] io::Error),
-    #[error("cannot begin to log")]
+    #[error("cannot begin to log: {0}")]
     Logs(#[from] TryInitError),
 }
 
@@ -102,6 +103,39 @@ impl StartError {
     pub fn is_configuration(&self) -> bool {
         matches!(self, Self::Configuration(_))
     }
+
+    /// What to do about it, where we know.
+    pub fn hint(&self) -> Option<String> {
+        let Self::Listen { at, source } = self else { return None };
+        match source.kind() {
+            io::ErrorKind::AddrInUse => {
+                let port = at.rsplit(':').next().unwrap_or_default();
+                Some(format!(
+                    "another program listens there; `ss -ltnp sport = :{port}` names it. Another address is set with \
+                     `web: {{listen: …}}`"
+                ))
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                Some("this machine has no such address: `ip address` lists those it has".to_owned())
+            }
+            io::ErrorKind::PermissionDenied => Some(
+                "ports below 1024 need a right; take one above, behind a web server if it must be 80 or 443"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// `1 host`, `2 hosts`.
+fn count_of(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The system's reason without its number.
+fn said(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.clone(), |(said, _)| said.to_owned())
 }
 
 /// How a run ended.
@@ -190,7 +224,7 @@ struct Running {
 fn start(built: Built) -> Running {
     let mut parts = Parts::default();
     let world = Arc::new(built.engine.world().clone());
-    let (hosts, services) = (world.hosts.len(), world.services.len());
+    tell_start(&world);
     let writer = built.writer.start(world.clone());
     let (inbox, inbox_receiver) = mpsc::channel(INBOX);
     let (job_sender, jobs) = mpsc::channel(JOBS);
@@ -222,8 +256,7 @@ fn start(built: Built) -> Running {
             clock: built.clock.clone(),
             meters: built.meters.clone(),
         };
-        let conductor = Conductor::new(built.engine, wiring);
-        async move { drop(conductor.run(stop).await) }
+        conduct(Conductor::new(built.engine, wiring), stop)
     });
     parts.spawn("executor", |stop| {
         let executor = Executor::new(executor::Wiring {
@@ -262,27 +295,28 @@ fn start(built: Built) -> Running {
         });
         reloader.run(stop)
     });
-    tell_start(hosts, services);
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices);
-    let house = House::new(
-        handle,
-        built.store.clone(),
-        built.desk,
-        facts,
-        origins::definitions(configuration.request.clone()),
-    );
+    let definitions = origins::definitions(configuration.request.clone());
+    let house = House::new(handle, built.store.clone(), built.desk, facts, definitions);
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
-    let (store, signals, tools) = (built.store, built.signals, built.tools);
-    Running { parts, store, writer, signals, reloads, tools, _lock: built._lock }
+    let Built { store, signals, tools, _lock, .. } = built;
+    Running { parts, store, writer, signals, reloads, tools, _lock }
 }
 
-fn tell_start(hosts: usize, services: usize) {
+async fn conduct(conductor: Conductor, stop: CancellationToken) {
+    drop(conductor.run(stop).await);
+}
+
+fn tell_start(world: &World) {
+    let (hosts, services) = (world.hosts.len(), world.services.len());
     info!(
         event = "vigia.started",
         count = hosts + services,
-        "vigia {} watches {hosts} hosts and {services} services",
-        env!("CARGO_PKG_VERSION")
+        "vigia {} watches {} and {}",
+        env!("CARGO_PKG_VERSION"),
+        count_of(hosts, "host"),
+        count_of(services, "service")
     );
 }
 

@@ -12,6 +12,7 @@ mod console;
 mod diff;
 mod discover;
 mod docs;
+mod manual;
 mod recheck;
 mod reload;
 mod run;
@@ -153,7 +154,7 @@ Examples:
   vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia
   vigia schema > vigia.schema.json
-  vigia man --dir /usr/local/share/man/man1";
+  vigia man --dir /usr/local/share/man";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 refused or invalid, 2 wrong usage, 3 no daemon to talk to, 78 wrong configuration.

@@ -38,10 +38,14 @@ impl Serve {
         match ended {
             Ok(Ended::Asked) => Ok(Exit::DONE),
             Ok(Ended::PartFailed | Ended::NotSaved) => Ok(Exit::REFUSED),
-            Err(error) => Err(Failure::new(
-                if error.is_configuration() { Exit::CONFIG } else { Exit::REFUSED },
-                error.to_string(),
-            )),
+            Err(error) => {
+                let code = if error.is_configuration() { Exit::CONFIG } else { Exit::REFUSED };
+                let failure = Failure::new(code, error.to_string());
+                Err(match error.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                })
+            }
         }
     }
 }

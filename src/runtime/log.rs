@@ -1,6 +1,7 @@
 //! The log lines of what the engine says has happened. Scripts match the event names.
 //!
-//! Not every event has a line: what is of interest to a page or the history alone stays out of the log.
+//! Not every event has a line: what is of interest to a page or the history alone stays out of the log. A message is
+//! whole without its fields: `journalctl` and `systemctl status` show no more than it.
 
 use tracing::{debug, info, warn};
 use vigia_core::model::event::{Event, StateChange, What};
@@ -34,7 +35,7 @@ pub(super) fn event(event: &Event) {
             debug!(event = "result.refused", error = %refusal, "a result was not taken");
         }
         What::Acknowledged { subject, acknowledgement } => {
-            on(subject, "problem.acknowledged", &format!("by {}", acknowledgement.author));
+            on(subject, "problem.acknowledged", &format!("acknowledged by {}", acknowledgement.author));
         }
         What::DowntimeStarted { id, subject } => {
             on(subject, "downtime.started", &format!("downtime {id} is in effect"));
@@ -42,13 +43,19 @@ pub(super) fn event(event: &Event) {
         What::DowntimeEnded { id, subject, .. } => {
             on(subject, "downtime.ended", &format!("downtime {id} is over"));
         }
-        What::AlarmOpened(alarm) => on(&alarm.subject, "alarm.opened", &format!("alarm {}", alarm.id)),
-        What::AlarmClosed(alarm) => on(&alarm.subject, "alarm.closed", &format!("alarm {}", alarm.id)),
+        What::AlarmOpened(alarm) => {
+            on(&alarm.subject, "alarm.opened", &format!("alarm {} is open", alarm.id));
+        }
+        What::AlarmClosed(alarm) => {
+            on(&alarm.subject, "alarm.closed", &format!("alarm {} is closed", alarm.id));
+        }
         What::TicketOpened { head, .. } => {
-            info!(event = "ticket.opened", ticket = %head.reference(), "a ticket was opened");
+            let (ticket, about) = (head.reference(), about(head.subject.as_ref()));
+            info!(event = "ticket.opened", %ticket, "ticket {ticket} is open{about}");
         }
         What::TicketReopened { head, .. } => {
-            info!(event = "ticket.reopened", ticket = %head.reference(), "the problem came back");
+            let (ticket, about) = (head.reference(), about(head.subject.as_ref()));
+            info!(event = "ticket.reopened", %ticket, "ticket {ticket} is open again{about}");
         }
         What::Reloaded { hosts, services, added, changed, removed } => info!(
             event = "config.applied",
@@ -79,13 +86,22 @@ fn state(change: &StateChange) {
     let host = &*change.subject.host;
     let service = change.subject.service.as_deref().unwrap_or_default();
     let standing = format!("{};{};{}", change.state, change.state_type, change.attempt);
-    let message = if change.state.is_problem() { "problem" } else { "recovery" };
+    let (subject, state, text) = (&change.subject, change.state, &change.output.text);
     match change.state_type {
-        StateType::Hard => info!(event = "check.state", host, service, standing, "{message} confirmed"),
+        StateType::Hard => {
+            info!(event = "check.state", host, service, standing, "{subject} is {state}: {text}");
+        }
         StateType::Soft => {
-            debug!(event = "check.state", host, service, standing, "{message}, not confirmed yet");
+            debug!(
+                event = "check.state",
+                host, service, standing, "{subject} is {state}, not confirmed: {text}"
+            );
         }
     }
+}
+
+fn about(subject: Option<&ObjectKey>) -> String {
+    subject.map(|subject| format!(": {subject}")).unwrap_or_default()
 }
 
 /// Delivery has lines of its own.
@@ -95,15 +111,21 @@ fn notified(message: &Message) {
         About::Object(notice) => {
             let (subject, kind) = (&notice.subject, notice.kind.word());
             let service = subject.service.as_deref().unwrap_or_default();
-            info!(event = "notify.decided", contact, host = %subject.host, service, "{kind}");
+            info!(event = "notify.decided", contact, host = %subject.host, service, "{kind} of {subject} to {contact}");
         }
         About::Digest(digest) => {
-            info!(event = "notify.decided", contact, count = digest.messages, "a summary of many messages");
+            info!(
+                event = "notify.decided",
+                contact,
+                count = digest.messages,
+                "a summary of {} messages to {contact}",
+                digest.messages
+            );
         }
     }
 }
 
 fn on(subject: &ObjectKey, event: &str, message: &str) {
     let service = subject.service.as_deref().unwrap_or_default();
-    info!(event, host = %subject.host, service, "{message}");
+    info!(event, host = %subject.host, service, "{subject}: {message}");
 }

@@ -253,10 +253,11 @@ impl Reloader {
 /// One line for each problem; whoever wants the excerpts asks `vigia validate`.
 pub fn tell_findings(findings: &Findings) {
     for problem in &findings.problems {
-        let (path, line) = (&problem.path, problem.line);
+        let (path, line, message) = (&problem.path, problem.line, &problem.message);
+        let at = if path.is_empty() { String::new() } else { format!("{path}:{line}: ") };
         match problem.severity {
-            Severity::Error => error!(event = "config.problem", path, line, "{}", problem.message),
-            Severity::Warning => warn!(event = "config.problem", path, line, "{}", problem.message),
+            Severity::Error => error!(event = "config.problem", path, line, "{at}{message}"),
+            Severity::Warning => warn!(event = "config.problem", path, line, "{at}{message}"),
         }
     }
 }

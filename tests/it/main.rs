@@ -26,4 +26,5 @@ mod seed;
 mod serve;
 mod servers;
 mod support;
+mod systemd;
 mod tidy;

@@ -23,6 +23,15 @@ fi
 step "documentation tests and links"
 cargo test --locked --workspace --doc --quiet
 RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+step "package"
+if command -v cargo-deb > /dev/null; then
+    package=$(tests/setup/deb.sh dev)
+    # What belongs to a first upload to Debian's own archive is none of ours.
+    lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs "$package"
+    tests/setup/machine.sh
+else
+    echo "cargo-deb is not installed: package and unit not tried under systemd (make tools)" >&2
+fi
 step "tests"
 if cargo nextest --version > /dev/null 2>&1; then
     cargo nextest run --locked --workspace

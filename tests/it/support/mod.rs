@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod disk;
 pub mod http;
 pub mod lan;
+pub mod machine;
 pub mod pictures;
 pub mod servers;
 pub mod site;

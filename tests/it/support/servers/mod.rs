@@ -139,7 +139,7 @@ fn spawn(command: &mut Command, log: &Path) -> Child {
 }
 
 /// Runs a set-up command to its end and shows what it said when it failed.
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     assert!(
         output.status.success(),

@@ -1,0 +1,161 @@
+//! The package and the unit under a real systemd, the way an administrator meets them: install, look, reload, break, crash,
+//! hang, stop, upgrade, remove, purge.
+
+use crate::support::machine::Machine;
+
+const PLUGINS: &str = "hosts:
+  plugins:
+    address: 127.0.0.1
+    check: off
+    check_interval: 1s
+    timeout: 50s
+    services: {SERVICES}
+";
+
+/// A drop-in, so that the test need not wait a minute for the watchdog.
+const QUICK: &str = "[Service]\nWatchdogSec=3s\n";
+
+#[test]
+fn a_machine_installs_runs_upgrades_and_removes_the_package() {
+    let Some(machine) = Machine::boot() else { return };
+    installed(&machine);
+    reloaded(&machine);
+    crashed(&machine);
+    hung(&machine);
+    stopped_with_plugins_in_flight(&machine);
+    mistaken(&machine);
+    upgraded(&machine);
+    removed(&machine);
+}
+
+fn installed(machine: &Machine) {
+    machine.ok(&["dpkg", "-i", "/root/vigia.deb"]);
+    // The installation ends when the daemon says that it is ready.
+    assert_eq!(machine.property("ActiveState"), "active", "{}", machine.journal());
+    assert_eq!(machine.property("UnitFileState"), "enabled");
+    let status = machine.ok(&["systemctl", "status", "--no-pager", "vigia"]);
+    assert!(status.contains("Status: \""), "{status}");
+    machine.wait_until("the page is OK", &["vigia", "status", "localhost/status-page"], |said| {
+        said.text.contains("HTTP OK")
+    });
+    let security = machine.ok(&["systemd-analyze", "security", "--no-pager", "vigia"]);
+    let exposure = security
+        .split("exposure level for vigia.service: ")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<f32>().ok());
+    assert!(exposure.is_some_and(|exposure| exposure <= 2.0), "{security}");
+    let rights =
+        machine.ok(&["stat", "-c", "%U:%G %a", "/etc/vigia", "/etc/vigia/vigia.yaml", "/var/lib/vigia"]);
+    assert_eq!(rights, "root:vigia 750\nroot:vigia 640\nvigia:vigia 750\n");
+    let plugin = machine.run(&["/usr/lib/vigia/plugins/check_tcp", "-H", "127.0.0.1", "-p", "8642"]);
+    assert!(plugin.code == 0 && plugin.text.starts_with("TCP OK - "), "{}", plugin.text);
+    assert!(
+        !machine.journal().contains("different"),
+        "systemd has nothing to complain of: {}",
+        machine.journal()
+    );
+}
+
+fn reloaded(machine: &Machine) {
+    let file = "/etc/vigia/conf.d/web1.yaml";
+    machine.write(file, "hosts: {web1: {address: 127.0.0.1, check: off, services: {page: \"tcp:8642\"}}}\n");
+    machine.ok(&["systemctl", "reload", "vigia"]);
+    machine.wait_until("the new service is OK", &["vigia", "status", "web1/page"], |said| {
+        said.text.contains("TCP OK")
+    });
+
+    machine.write(file, "hosts: {web1: {address: 127.0.0.1, chekc: off}}\n");
+    let refused = machine.run(&["systemctl", "reload", "vigia"]);
+    assert_ne!(refused.code, 0, "a mistake makes the reload fail: {}", refused.text);
+    assert_eq!(machine.property("ActiveState"), "active", "and the daemon goes on");
+    let journal = machine.journal();
+    assert!(
+        journal.contains("web1.yaml:1:") && journal.contains("chekc"),
+        "the journal says where: {journal}"
+    );
+    assert!(machine.ok(&["vigia", "status", "web1/page"]).contains("TCP OK"), "with what ran before");
+
+    machine.write(file, "hosts: {web1: {address: 127.0.0.1, check: off, services: {page: \"tcp:1\"}}}\n");
+    machine.ok(&["systemctl", "reload", "vigia"]);
+}
+
+fn crashed(machine: &Machine) {
+    machine.ok(&["vigia", "recheck", "web1/page"]);
+    machine.wait_until("a problem", &["vigia", "status", "web1/page"], |said| said.text.contains("CRITICAL"));
+    machine.ok(&["vigia", "ack", "web1/page", "-m", "a cable was cut"]);
+    let before = machine.property("MainPID");
+    machine.ok(&["systemctl", "kill", "--kill-whom=main", "-s", "KILL", "vigia"]);
+    is_started_again(machine, &before);
+    is_acknowledged(machine);
+}
+
+fn hung(machine: &Machine) {
+    machine.write("/etc/systemd/system/vigia.service.d/quick.conf", QUICK);
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "restart", "vigia"]);
+    let before = machine.property("MainPID");
+    machine.ok(&["systemctl", "kill", "--kill-whom=main", "-s", "STOP", "vigia"]);
+    is_started_again(machine, &before);
+    assert!(machine.journal().contains("Watchdog timeout"), "{}", machine.journal());
+    is_acknowledged(machine);
+}
+
+/// What a person did is there.
+fn is_acknowledged(machine: &Machine) {
+    let status = machine.ok(&["vigia", "status", "web1/page"]);
+    assert!(status.contains("  ack  "), "{status}");
+}
+
+fn is_started_again(machine: &Machine, before: &str) {
+    let show = ["systemctl", "show", "-p", "MainPID", "-p", "ActiveState", "vigia"];
+    machine.wait_until("systemd starts it again", &show, |said| {
+        let another = format!("MainPID={before}\n");
+        said.text.contains("ActiveState=active\n") && !said.text.contains(&another)
+    });
+}
+
+fn stopped_with_plugins_in_flight(machine: &Machine) {
+    let service = |n: u16| format!("s{n}: {{plugin: [/bin/sleep, \"{}\"]}}", 4000 + n);
+    let services = (0..200).map(service).collect::<Vec<_>>().join(", ");
+    machine.write("/etc/vigia/conf.d/plugins.yaml", &PLUGINS.replace("SERVICES", &services));
+    machine.ok(&["systemctl", "reload", "vigia"]);
+    machine.wait_until("plugins run", &["pgrep", "-c", "-x", "sleep"], |said| {
+        said.text.trim().parse::<u32>().is_ok_and(|count| count >= 8)
+    });
+    machine.ok(&["systemctl", "stop", "vigia"]);
+    assert_eq!(machine.property("Result"), "success", "{}", machine.journal());
+    assert_eq!(machine.run(&["pgrep", "-c", "-x", "sleep"]).text.trim(), "0", "nothing is left behind");
+    std::fs::remove_file(machine.path("/etc/vigia/conf.d/plugins.yaml")).expect("it was there");
+}
+
+/// A start that cannot go well is not tried again and again, and says what is wrong.
+fn mistaken(machine: &Machine) {
+    std::fs::rename(machine.path("/etc/vigia/vigia.yaml"), machine.path("/etc/vigia/away")).expect("moved");
+    std::fs::rename(machine.path("/etc/vigia/conf.d"), machine.path("/etc/vigia/conf.away")).expect("moved");
+    let failed = machine.run(&["systemctl", "start", "vigia"]);
+    assert_ne!(failed.code, 0, "{}", failed.text);
+    assert_eq!(machine.property("ExecMainStatus"), "78");
+    assert_eq!(machine.property("ActiveState"), "failed", "it is not tried again");
+    assert!(machine.journal().contains("/etc/vigia/vigia.yaml"), "{}", machine.journal());
+    std::fs::rename(machine.path("/etc/vigia/away"), machine.path("/etc/vigia/vigia.yaml")).expect("moved");
+    std::fs::rename(machine.path("/etc/vigia/conf.away"), machine.path("/etc/vigia/conf.d")).expect("moved");
+    machine.ok(&["systemctl", "start", "vigia"]);
+}
+
+fn upgraded(machine: &Machine) {
+    let before = machine.property("MainPID");
+    machine.ok(&["dpkg", "-i", "/root/vigia.deb"]);
+    assert_eq!(machine.property("ActiveState"), "active", "{}", machine.journal());
+    assert_ne!(machine.property("MainPID"), before, "the new program runs");
+    is_acknowledged(machine);
+}
+
+fn removed(machine: &Machine) {
+    machine.ok(&["dpkg", "-r", "vigia"]);
+    assert_eq!(machine.run(&["systemctl", "is-active", "vigia"]).text.trim(), "inactive");
+    assert!(machine.path("/var/lib/vigia/vigia.db").exists(), "a removal keeps the state");
+    assert!(machine.path("/etc/vigia/conf.d/web1.yaml").exists(), "and the configuration");
+    machine.ok(&["dpkg", "-P", "vigia"]);
+    assert!(!machine.path("/var/lib/vigia").exists(), "a purge does not");
+    assert!(machine.path("/etc/vigia/conf.d/web1.yaml").exists(), "but what a person wrote is theirs");
+}
