@@ -54,11 +54,11 @@ impl Holder {
         let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net"));
         // On its way it may pass through both.
         let before = ["self", from].map(|of| network(of).expect("a network"));
-        let child = spawn(command.args(["unshare", "--net", "--mount", "sleep", "infinity"]));
-        let own = child.id().to_string();
+        let holder = Self(spawn(command.args(["unshare", "--net", "--mount", "sleep", "infinity"])));
+        let own = holder.0.id().to_string();
         for _ in 0..PATIENCE.as_millis() / LOOK_EVERY.as_millis() {
             if network(&own).is_ok_and(|now| !before.contains(&now)) {
-                return Self(child);
+                return holder;
             }
             // A foreign process tells nobody when it is ready.
             std::thread::sleep(LOOK_EVERY);
