@@ -76,6 +76,7 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Refuse to start with any error in the configuration.
     pub strict: bool,
+    pub clock: Clock,
 }
 
 /// Why the daemon did not start.
@@ -176,7 +177,7 @@ struct Built {
 }
 
 fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError> {
-    let clock = Clock::system();
+    let clock = options.clock.clone();
     let now = clock.now();
     files::make_folder(&options.state_dir, 0o750)?;
     let lock = StateLock::take(&options.state_dir, now)?;

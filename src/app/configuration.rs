@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use vigia_core::model::inventory::SharedInventory;
@@ -96,14 +96,16 @@ impl Configuration {
         let (sources, read) = (self.sources.clone(), self.sources);
         let (limits_sender, limits) = watch::channel(limits(&self.settings));
         let (health, _) = watch::channel(Arc::new(self.health));
-        let concerned = Concerned {
+        let concerned = Arc::new(Concerned {
             tools: tools.clone(),
             store: store.clone(),
             desk: desk.clone(),
             logs: self.logs,
             limits: limits_sender,
-        };
-        keep(&self.memory, &self.request);
+            request: self.request.clone(),
+            kept: Mutex::new(0),
+        });
+        concerned.keep(&self.memory, 0);
         let request = self.request.clone();
         let started_with = self.settings;
         let load = Arc::new(move |generation| {
@@ -114,13 +116,16 @@ impl Configuration {
             let restart_needed =
                 settings.as_ref().map(|new| new.needing_restart(&started_with)).unwrap_or_default();
             let findings = findings(&loaded, restart_needed.into_iter().map(str::to_owned).collect());
-            // With a mistake in them, settings stay whole as they were.
-            if let Some(settings) = settings {
-                concerned.take(&settings);
-            }
-            keep(&loaded.memory, &self.request);
             loaded.inventory.generation = generation;
-            Ok(Fresh { inventory: Arc::new(loaded.inventory), findings })
+            let (concerned, memory) = (concerned.clone(), loaded.memory);
+            let in_effect = Box::new(move || {
+                // With a mistake in them, settings stay whole as they were.
+                if let Some(settings) = settings {
+                    concerned.take(&settings);
+                }
+                concerned.keep(&memory, generation);
+            });
+            Ok(Fresh { inventory: Arc::new(loaded.inventory), findings, in_effect })
         });
         (LiveConfiguration { request, load, health, limits }, sources)
     }
@@ -133,14 +138,6 @@ fn sources(request: &Request) -> Sources {
         let found = find(&request);
         Files { files: found.files, folders: found.folders }
     })
-}
-
-/// Keeps what is good for the time when it is not. Without it a mistake would cost an object its checks.
-fn keep(memory: &Memory, request: &Request) {
-    let Some(state_dir) = &request.state_dir else { return };
-    if let Err(error) = memory.write(state_dir) {
-        tracing::warn!(event = "config.kept", error = %Chain(&error), "cannot keep the last good configuration");
-    }
 }
 
 impl LiveConfiguration {
@@ -187,9 +184,25 @@ struct Concerned {
     desk: Desk,
     logs: Option<Logs>,
     limits: watch::Sender<Limits>,
+    request: Request,
+    /// Of the generation that was kept last; where the disk hangs, an older one may come after it.
+    kept: Mutex<u32>,
 }
 
 impl Concerned {
+    /// Keeps what is good for the time when it is not. Without it a mistake would cost an object its checks.
+    fn keep(&self, memory: &Memory, generation: u32) {
+        let Some(state_dir) = &self.request.state_dir else { return };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if generation < *kept {
+            return;
+        }
+        *kept = generation;
+        if let Err(error) = memory.write(state_dir) {
+            tracing::warn!(event = "config.kept", error = %Chain(&error), "cannot keep the last good configuration");
+        }
+    }
+
     fn take(&self, settings: &Settings) {
         // Name servers and certificates of the system may have changed with it.
         self.tools.refresh();

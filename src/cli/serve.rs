@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use super::{Answer, Common, Console, Exit, Failure};
 use crate::app::{self, Ended, Options};
+use crate::os::clock::Clock;
+use crate::os::limits;
 
 /// Run the daemon in the foreground
 ///
@@ -30,7 +32,9 @@ impl Serve {
             state_dir: common.state_dir.clone(),
             listen: self.listen.clone(),
             strict: self.strict,
+            clock: Clock::system(),
         };
+        limits::keep_raw_sockets_from_programs();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ended = runtime.block_on(app::serve(&options, &mut console.err));
         // Whatever is still running has been named in the log; it is not waited for.

@@ -19,8 +19,24 @@ pub struct Clock {
     base: Instant,
     /// Wall time at `base`, in microseconds since 1970.
     wall_at_base: Arc<AtomicI64>,
-    /// A test's clock stands apart from the system's.
-    follows_system: bool,
+    /// What [`Self::follow`] follows; none: nothing.
+    source: Option<Source>,
+}
+
+/// The wall clock that is followed: the system's, moved by so many microseconds. Zero outside tests, where it
+/// stands for the hand that sets a clock.
+#[derive(Clone, Debug, Default)]
+pub struct Source(Arc<AtomicI64>);
+
+impl Source {
+    /// Sets the wall clock forward or back by this much more.
+    pub fn shift(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(system_now().as_micros() + self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// The wall clock was set: every instant after it lies `micros` further (or, negative, back).
@@ -32,16 +48,16 @@ pub struct Jump {
 impl Clock {
     /// The system's wall clock.
     pub fn system() -> Self {
-        Self { follows_system: true, ..Self::starting_at(system_now()) }
+        Self::following(Source::default())
+    }
+
+    pub fn following(source: Source) -> Self {
+        Self { source: Some(source.clone()), ..Self::starting_at(source.now()) }
     }
 
     /// A clock that reads `now` now and follows tokio's clock alone.
     pub fn starting_at(now: Timestamp) -> Self {
-        Self {
-            base: Instant::now(),
-            wall_at_base: Arc::new(AtomicI64::new(now.as_micros())),
-            follows_system: false,
-        }
+        Self { base: Instant::now(), wall_at_base: Arc::new(AtomicI64::new(now.as_micros())), source: None }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -57,10 +73,7 @@ impl Clock {
 
     /// Takes over what the system's wall clock says now. Small differences in silence; a jump is told.
     pub fn follow(&self) -> Option<Jump> {
-        if !self.follows_system {
-            return None;
-        }
-        self.set(system_now())
+        self.set(self.source.as_ref()?.now())
     }
 
     /// Sets the clock, as [`Self::follow`] does.

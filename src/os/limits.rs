@@ -1,13 +1,40 @@
-//! How many files we may have open: every check needs a connection.
+//! What the daemon may do more than the programs it starts: have many files open, and use raw sockets.
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::sync::OnceLock;
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use rustix::thread::{CapabilitySet, configure_capability_in_ambient_set};
 use tracing::debug;
 
-/// Raises the number of open files to what the system allows at most.
+/// Open files as they were before we raised them.
+static BEFORE: OnceLock<Rlimit> = OnceLock::new();
+
+/// Raises the number of open files to what the system allows at most: every check needs a connection.
 pub fn raise_open_files() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
-    if let Err(error) = raised {
-        debug!(event = "limits.kept", %error, "the number of open files stays as it is");
+    let before = getrlimit(Resource::Nofile);
+    let most = Rlimit { current: before.maximum, maximum: before.maximum };
+    match setrlimit(Resource::Nofile, most) {
+        // Raised before: what was first counts.
+        Ok(()) => drop(BEFORE.set(before)),
+        Err(error) => debug!(event = "limits.kept", %error, "the number of open files stays as it is"),
     }
+}
+
+/// Gives a program that was just started the number of open files that we were given: some close every number
+/// there is before they begin, and `select` fails above 1024. It has begun already, by some microseconds;
+/// before its first instruction only code between fork and exec could do it, and that needs `unsafe`.
+pub(super) fn give_open_files_of_before(pid: Option<u32>) {
+    let pid = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+    let (Some(pid), Some(before)) = (pid, BEFORE.get()) else { return };
+    if let Err(error) = prlimit(Some(pid), Resource::Nofile, *before) {
+        // It has already ended, or became another user's.
+        debug!(event = "limits.kept", %error, "a program keeps our number of open files");
+    }
+}
+
+/// Raw sockets (the unit's `AmbientCapabilities=CAP_NET_RAW`) are for our pings and not for programs we start.
+/// Only this thread and those it starts later change: call it before there are others.
+pub fn keep_raw_sockets_from_programs() {
+    // An error says that it was not given, or that the kernel knows no such thing.
+    configure_capability_in_ambient_set(CapabilitySet::NET_RAW, false).ok();
 }

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::limits;
 pub use capture::Captured;
 use capture::Pipe;
 use group::Group;
@@ -184,6 +185,7 @@ struct Started {
 impl Started {
     fn new(mut command: Command) -> io::Result<Self> {
         let child = command.spawn()?;
+        limits::give_open_files_of_before(child.id());
         let group = Group::led_by(child.id());
         Ok(Self { child, group })
     }

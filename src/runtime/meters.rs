@@ -100,10 +100,14 @@ impl Meters {
             unsaved_events: made
                 .gauge("unsaved_events", "Events that wait because the store takes nothing at the moment"),
             checks_paused: made.gauge("checks_paused", "1: checks pause because too much is unsaved"),
-            reloads: made.counters("reloads_total", "Reloads of the configuration, by outcome", &["outcome"]),
+            reloads: made.counters(
+                "reloads_total",
+                "Reloads of the configuration: complete, partial, refused",
+                &["outcome"],
+            ),
             reload_duration: made.histogram(
                 "reload_duration_seconds",
-                "Time from reading the files to the new state",
+                "Time from reading the files to the new state, of reloads that were not refused",
                 DURATIONS,
             ),
             reload_ok: made.gauge("config_last_reload_successful", "1: all that the files say is in effect"),

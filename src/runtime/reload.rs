@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use vigia_core::model::event::{Event, What};
@@ -22,14 +23,18 @@ use crate::os::clock::Clock;
 use crate::os::systemd;
 use crate::os::watch::Watcher;
 
+/// So long a reload waits for what is kept for the next start.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
+
 /// Reads the configuration for this generation. Blocks; an error says, for people, why there is none at all.
 pub type Load = Arc<dyn Fn(u32) -> Result<Fresh, String> + Send + Sync>;
 
-/// What a load gave, beyond the settings that whoever loads applies.
-#[derive(Debug)]
+/// What a load gave.
 pub struct Fresh {
     pub inventory: SharedInventory,
     pub findings: Findings,
+    /// Called once the inventory is in effect: new settings, and what is kept for the next start. Blocks.
+    pub in_effect: Box<dyn FnOnce() + Send>,
 }
 
 /// What a load found wrong.
@@ -92,6 +97,15 @@ pub struct ConfigHealth {
 impl ConfigHealth {
     pub fn is_clean(&self) -> bool {
         self.refused.is_none() && self.findings.is_clean()
+    }
+
+    /// Of the last load, in a word: `complete`, `partial`, `refused`.
+    pub fn outcome(&self) -> &'static str {
+        match (&self.refused, self.is_clean()) {
+            (Some(_), _) => "refused",
+            (None, true) => "complete",
+            (None, false) => "partial",
+        }
     }
 }
 
@@ -196,6 +210,8 @@ impl Reloader {
         let (hosts, services) = (fresh.inventory.hosts.len(), fresh.inventory.services.len());
         self.0.inbox.send(Message::Reload(fresh.inventory, answer)).await.ok()?;
         let (added, changed, removed) = counted(&answered.await.ok()?);
+        // A panic in it is in the log. A disk that hangs must not hold up what is in effect all the same.
+        timeout(KEPT_WITHIN, tokio::task::spawn_blocking(fresh.in_effect)).await.ok();
         let now = self.0.clock.now();
         let clean_at = if fresh.findings.is_clean() { Some(now) } else { before.clean_at };
         let health =
@@ -216,13 +232,10 @@ impl Reloader {
     fn tell(&self, report: &ReloadReport) {
         let health = &report.health;
         note(&self.0.meters, health);
-        let outcome = match (&health.refused, health.is_clean()) {
-            (Some(_), _) => "refused",
-            (None, true) => "complete",
-            (None, false) => "partial",
-        };
-        self.0.meters.reloads.with_label_values(&[outcome]).inc();
-        self.0.meters.reload_duration.observe(report.took.as_secs_f64());
+        self.0.meters.reloads.with_label_values(&[health.outcome()]).inc();
+        if health.refused.is_none() {
+            self.0.meters.reload_duration.observe(report.took.as_secs_f64());
+        }
         let changes =
             format!("{} added, {} changed, {} removed", report.added, report.changed, report.removed);
         if let Some(why) = &health.refused {
@@ -296,6 +309,12 @@ async fn changed(watcher: &mut Option<Watcher>) {
     match watcher {
         Some(watcher) => watcher.changed().await,
         None => std::future::pending().await,
+    }
+}
+
+impl fmt::Debug for Fresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fresh").field("findings", &self.findings).finish_non_exhaustive()
     }
 }
 

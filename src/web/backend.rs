@@ -329,10 +329,14 @@ pub struct StoreGauge {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReloadGauge {
     pub last: Option<Timestamp>,
-    pub was_successful: bool,
+    /// `complete`, `partial`, `refused`.
+    pub outcome: &'static str,
+    /// On average, of those that were not refused.
     pub took: Duration,
-    pub successes: u64,
-    pub failures: u64,
+    pub complete: u64,
+    /// Some objects had a mistake.
+    pub partial: u64,
+    pub refused: u64,
 }
 
 /// Where an object that runs was written.

@@ -232,9 +232,7 @@ impl Backend for House {
         let config = self.handle.config().borrow().clone();
         let meters = self.handle.meters();
         let checks = gauges::checks(&meters.registry.gather(), load.running, facts.limit, &load.overloads);
-        let count = |outcome: &[&str]| {
-            outcome.iter().map(|word| meters.reloads.with_label_values(&[*word]).get()).sum()
-        };
+        let count = |outcome: &str| meters.reloads.with_label_values(&[outcome]).get();
         let took = meters.reload_duration.get_sample_sum()
             / gauges::seldom(meters.reload_duration.get_sample_count());
         Process {
@@ -260,10 +258,11 @@ impl Backend for House {
             },
             reload: ReloadGauge {
                 last: Some(config.loaded_at),
-                was_successful: config.refused.is_none(),
+                outcome: config.outcome(),
                 took: Duration::try_from_secs_f64(took).unwrap_or_default(),
-                successes: count(&["complete", "partial"]),
-                failures: count(&["refused"]),
+                complete: count("complete"),
+                partial: count("partial"),
+                refused: count("refused"),
             },
             panics: meters.check_panics.get(),
         }

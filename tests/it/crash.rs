@@ -130,3 +130,26 @@ async fn an_object_that_is_away_for_a_moment_keeps_what_people_did() {
     assert_eq!(daemon.get("/api/v1/tickets?status=all").await["total"], 1, "and no second ticket");
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn at_most_a_second_of_steady_results_is_lost() {
+    let open = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = open.local_addr().expect("bound").port();
+    let site = site(port).replace("check_interval: 1s", "check_interval: 100ms");
+    let daemon = TestDaemon::start(&[("vigia.yaml", &site)]).await;
+    let checked = |service: &Value| service["last_check"].as_i64().unwrap_or_default();
+    let one = "/api/v1/hosts/web1/services/one";
+    let first = checked(&daemon.wait_for(one, |service| checked(service) > 0).await);
+    // Nothing but OK for some seconds: nobody acts and no event happens.
+    let shown = checked(&daemon.wait_for(one, |service| checked(service) > first + 3).await);
+    let database = daemon.state().join("vigia.db");
+    let folder = daemon.kill().await;
+    let connection = rusqlite::Connection::open(&database).expect("it opens");
+    let saved: i64 = connection
+        .query_row("SELECT MAX(last_check) FROM status", [], |row| row.get(0))
+        .expect("it was saved");
+    // A second, and what it takes to write: both are the daemon's own times, not those of this test.
+    let lost = shown - saved / 1_000_000;
+    assert!(lost <= 2, "{lost} s of results are lost");
+    drop(folder);
+}

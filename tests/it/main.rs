@@ -9,6 +9,7 @@ mod bad_input;
 mod browser;
 mod checks;
 mod cli;
+mod clock;
 mod crash;
 mod definition;
 mod discovery;

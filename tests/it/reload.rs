@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::daemon::TestDaemon;
+use crate::support::guests::Guests;
 use crate::support::servers::free_port;
 
 const SERVICES: &str = "/api/v1/services";
@@ -189,4 +190,35 @@ async fn sighup_reloads() {
     assert!(line.contains(&process::id().to_string()), "the log says who sent it: {line}");
     daemon.wait_for_total(SERVICES, 2).await;
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn no_check_pauses_over_a_reload() {
+    // Two daemons are checking; one of them reloads again and again, the other says how quickly time passes here.
+    let guests = Guests::default();
+    let site = |port: u16, more: usize| {
+        let others: String = (0..more).map(|n| format!("      other{n}: {{passive: {{}}}}\n")).collect();
+        format!(
+            "defaults: {{check_interval: 100ms}}\nhosts:\n  web1:\n    address: 127.0.0.1\n    check: {{passive: {{}}}}\n    \
+             services:\n      one: {{tcp: {port}}}\n{others}"
+        )
+    };
+    let (a, b) = (guests.invite('a'), guests.invite('b'));
+    let steady = TestDaemon::start(&[("vigia.yaml", &site(b, 0))]).await;
+    let daemon = TestDaemon::start(&[("vigia.yaml", &site(a, 100))]).await;
+    guests.wait_for("ab", 20).await;
+    let begun = guests.seen().len();
+    for round in 1..=10 {
+        daemon.write("vigia.yaml", &site(a, 100 + 20 * round));
+        let (status, answer) = daemon.post("/api/v1/reload", &serde_json::json!({})).await;
+        assert!(status == 200 && answer["ok"] == true, "{answer}");
+    }
+    guests.wait_for("ab", 20).await;
+    let seen = guests.seen().split_off(begun);
+    let longest = seen.split('a').map(str::len).max().unwrap_or_default();
+    assert!(longest <= 10, "{longest} intervals without a check: {seen}");
+    let count = |guest: char| seen.chars().filter(|seen| *seen == guest).count();
+    assert!(2 * count('a') >= count('b'), "{seen}");
+    daemon.stop().await;
+    steady.stop().await;
 }

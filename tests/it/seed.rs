@@ -34,7 +34,7 @@ impl Site {
             .map(|port| format!("      GENERIC TCP {port}: {{tcp: {port}}}\n"))
             .collect();
         format!(
-            "defaults: {{check_interval: 2s, retry_interval: 300ms, max_check_attempts: 4}}
+            "defaults: {{check_interval: 2s, retry_interval: 1s, max_check_attempts: 4}}
 rules:
   tickets:
     when: {{match: \"*/SSH\", states: [critical], hard: true, lasting: 1s}}

@@ -148,6 +148,30 @@ async fn it_stops_in_time_with_plugins_that_do_not_want_to() {
     assert!(daemon.stop().await.success());
 }
 
+#[tokio::test]
+async fn plugins_get_neither_our_number_of_open_files_nor_our_raw_sockets() {
+    // Waits for the first; what it is when the deadline comes is the answer otherwise.
+    let script = "while [ $(ulimit -Sn) != 1024 ]; do sleep 0.01; done; \
+                  echo $(ulimit -Sn) $(ulimit -Hn) $(grep CapAmb /proc/self/status)";
+    let site = format!(
+        "hosts:\n  web1:\n    address: 192.0.2.1\n    check: off\n    services:\n      OWN:\n        \
+         plugin: [/bin/sh, -c, '{script}']\n        check_interval: 1s\n        timeout: 20s\n"
+    );
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    std::fs::create_dir(folder.path().join("etc")).unwrap();
+    std::fs::write(folder.path().join("etc/vigia.yaml"), site).unwrap();
+    // As the unit does it. Raw sockets can only be given by root; without them that half proves nothing.
+    let limits = ["prlimit", "--nofile=1024:4096"];
+    let rights = ["setpriv", "--inh-caps", "+net_raw", "--ambient-caps", "+net_raw"];
+    let is_root = nix::unistd::geteuid().is_root();
+    let program = if is_root { [&limits[..], &rights[..]].concat() } else { limits.to_vec() };
+    let daemon = TestDaemon::start_under(folder, &program).await;
+    let ours = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let ours = ours.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(ours.split_whitespace().nth(3), Some("4096"), "{ours}");
+    says(&daemon, "1024 4096 CapAmb: 0000000000000000").await;
+}
+
 /// What systemd would hear, read from a socket of the test's own.
 struct Systemd(UnixDatagram);
 

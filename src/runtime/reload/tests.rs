@@ -1,40 +1,55 @@
 //! Reloads as they run; the test is the conductor, and what loads is a closure.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinHandle;
 
 use super::super::fixture;
 use super::*;
 
+/// Of a load.
+type Outcome = Result<(SharedInventory, Findings), String>;
+
 struct Bench {
     requests: mpsc::Sender<Request>,
     inbox: mpsc::Receiver<Message>,
     health: watch::Receiver<Arc<ConfigHealth>>,
     meters: Arc<Meters>,
+    /// Reloads that were told they are in effect.
+    kept: Arc<AtomicUsize>,
     running: JoinHandle<()>,
     stop: CancellationToken,
 }
 
 impl Bench {
-    fn new(outcomes: Vec<Result<Fresh, String>>) -> Self {
+    fn new(outcomes: Vec<Outcome>) -> Self {
         let (requests, request_receiver) = mpsc::channel(4);
         let (inbox_sender, inbox) = mpsc::channel(4);
         let (health_sender, health) = watch::channel(fixture::config_health());
         let meters = Arc::new(Meters::new());
         let outcomes = Mutex::new(outcomes.into_iter());
+        let kept = Arc::new(AtomicUsize::new(0));
+        let keep = kept.clone();
         let reloader = Reloader::new(Wiring {
             requests: request_receiver,
             inbox: inbox_sender,
             health: health_sender,
-            load: Arc::new(move |_| outcomes.lock().unwrap().next().unwrap()),
+            load: Arc::new(move |_| {
+                let keep = keep.clone();
+                let in_effect = Box::new(move || {
+                    keep.fetch_add(1, Ordering::Relaxed);
+                });
+                let next = outcomes.lock().unwrap().next().unwrap();
+                next.map(|(inventory, findings)| Fresh { inventory, findings, in_effect })
+            }),
             watcher: None,
             clock: Clock::starting_at(Timestamp::from_second(2000)),
             meters: meters.clone(),
         });
         let stop = CancellationToken::new();
         let running = tokio::spawn(reloader.run(stop.clone()));
-        Self { requests, inbox, health, meters, running, stop }
+        Self { requests, inbox, health, meters, kept, running, stop }
     }
 
     async fn ask(&self) -> oneshot::Receiver<ReloadReport> {
@@ -56,11 +71,11 @@ impl Bench {
     }
 }
 
-fn good() -> Result<Fresh, String> {
-    Ok(Fresh { inventory: fixture::inventory(2), findings: Findings::default() })
+fn good() -> Outcome {
+    Ok((fixture::inventory(2), Findings::default()))
 }
 
-fn with_a_mistake() -> Result<Fresh, String> {
+fn with_a_mistake() -> Outcome {
     let quarantined = Quarantined {
         kind: "service",
         name: "web1/HTTP".into(),
@@ -70,7 +85,7 @@ fn with_a_mistake() -> Result<Fresh, String> {
         message: "no such template".into(),
     };
     let findings = Findings { quarantine: vec![quarantined], ..Findings::default() };
-    Ok(Fresh { inventory: fixture::inventory(2), findings })
+    Ok((fixture::inventory(2), findings))
 }
 
 #[tokio::test]
@@ -119,4 +134,30 @@ async fn a_mistake_of_ours_in_reading_is_a_refusal_and_no_end() {
     let report = bench.ask().await.await.unwrap();
     assert!(report.health.refused.as_deref().is_some_and(|why| why.contains("mistake in vigia")));
     assert!(bench.inbox.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn what_is_kept_for_the_next_start_is_written_after_it_took_effect() {
+    let mut bench = Bench::new(vec![good()]);
+    let report = bench.ask().await;
+    let Some(Message::Reload(_, answer)) = bench.inbox.recv().await else { panic!("it is handed over") };
+    assert_eq!(bench.kept.load(Ordering::Relaxed), 0, "it was read, and nothing runs on it yet");
+    answer.send(Vec::new()).unwrap();
+    report.await.unwrap();
+    assert_eq!(bench.kept.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn outcomes_are_counted_apart_and_a_refusal_takes_no_part_in_the_mean_time() {
+    let mut bench = Bench::new(vec![Err("no".into()), with_a_mistake(), good()]);
+    bench.ask().await.await.unwrap();
+    for _ in 0..2 {
+        let report = bench.ask().await;
+        bench.take_over(0).await;
+        report.await.unwrap();
+    }
+    for outcome in ["refused", "partial", "complete"] {
+        assert_eq!(bench.meters.reloads.with_label_values(&[outcome]).get(), 1, "{outcome}");
+    }
+    assert_eq!(bench.meters.reload_duration.get_sample_count(), 2);
 }

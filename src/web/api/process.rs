@@ -67,9 +67,9 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
             "last_commit": seconds(process.store.last_commit), "batches": process.store.batches, "events": process.store.events,
         },
         "reload": {
-            "last": seconds(process.reload.last), "successful": process.reload.was_successful,
-            "duration": process.reload.took.as_secs_f64(),
-            "successes": process.reload.successes, "failures": process.reload.failures,
+            "last": seconds(process.reload.last), "outcome": process.reload.outcome,
+            "mean_duration": process.reload.took.as_secs_f64(), "complete": process.reload.complete,
+            "partial": process.reload.partial, "refused": process.reload.refused,
         },
         "panics": process.panics,
     }))

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
 
-use crate::web::backend::Urgency;
+use crate::web::backend::{ReloadGauge, Urgency};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::view::{Moment, href};
@@ -107,6 +107,18 @@ struct ProcessPage {
     notices: Vec<String>,
 }
 
+fn reloads(reload: &ReloadGauge, last: &str) -> String {
+    let ReloadGauge { complete, partial, refused, outcome, took, .. } = reload;
+    let counts = format!("{complete} complete, {partial} with mistakes, {refused} refused");
+    let mean = if complete + partial == 0 {
+        String::new()
+    } else {
+        format!("; {:.3} s on average", took.as_secs_f64())
+    };
+    let outcome = if *outcome == "partial" { "with mistakes" } else { outcome };
+    format!("{counts}{mean}; read last {last}: {outcome}")
+}
+
 pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response, Failure> {
     let process = seen.web.backend.process();
     let health = seen.web.backend.health();
@@ -118,11 +130,6 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
     let is_measured = checks.total > 0;
     let seconds = |value: f64| if is_measured { format!("{value:.3} s") } else { "–".to_owned() };
     let spread = |spread: crate::web::backend::Spread| [spread.p50, spread.p95, spread.p99].map(seconds);
-    let reload = match (process.reload.last, process.reload.was_successful) {
-        (None, _) => "none since the start".to_owned(),
-        (at, true) => format!("{}, good, took {:.3} s", age(at), process.reload.took.as_secs_f64()),
-        (at, false) => format!("{}, refused", age(at)),
-    };
     let page = ProcessPage {
         frame: seen.frame("Process Info", "process"),
         started: seen.eyes.moment(process.started),
@@ -133,13 +140,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Listening on", process.listen.join(", ")),
             ("Configuration", process.config.clone()),
             ("State folder", process.state_dir.clone()),
-            (
-                "Reloads",
-                format!(
-                    "{} good, {} refused; last: {reload}",
-                    process.reload.successes, process.reload.failures
-                ),
-            ),
+            ("Reloads", reloads(&process.reload, &age(process.reload.last))),
             (
                 "Checks running",
                 format!("{} of at most {}", number(checks.running as u64), number(checks.limit as u64)),

@@ -44,9 +44,21 @@ impl TestDaemon {
     /// The same with more in its environment.
     pub async fn start_with(folder: Arc<TempDir>, arguments: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = vigia(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        command.args(arguments).envs(env.iter().copied());
+        Self::run(folder, command).await
+    }
+
+    /// Starts a daemon through a program that runs it with other rights or limits (`setpriv`, `prlimit`).
+    pub async fn start_under(folder: Arc<TempDir>, program: &[&str]) -> Self {
+        let (name, arguments) = program.split_first().expect("a program");
+        let mut command = Command::new(name);
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_vigia")).args(["serve", "--listen", "127.0.0.1:0"]);
+        surround(&mut command, folder.path());
+        Self::run(folder, command).await
+    }
+
+    async fn run(folder: Arc<TempDir>, mut command: Command) -> Self {
         let mut child = command
-            .args(arguments)
-            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -175,13 +187,17 @@ impl TestDaemon {
 /// `vigia` on the configuration and the state below `folder`, its environment made from nothing.
 pub fn vigia(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vigia"));
+    command.args(arguments);
+    surround(&mut command, folder);
     command
-        .args(arguments)
+}
+
+fn surround(command: &mut Command, folder: &Path) {
+    command
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("VIGIA_CONFIG", folder.join("etc"))
         .env("VIGIA_STATE_DIR", folder.join("state"));
-    command
 }
 
 /// What the daemon has logged so far.

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod chain;
 pub mod daemon;
 pub mod disk;
+pub mod guests;
 pub mod http;
 pub mod lan;
 pub mod machine;
