@@ -112,6 +112,9 @@ impl Configuration {
             // The watcher compares with what is read here, whoever asked for it.
             let mut loaded =
                 read.reading(|| config::load(&self.request)).map_err(|error| Chain(&error).to_string())?;
+            if !loaded.has_main {
+                return Err(problem::text(&loaded.problems));
+            }
             let settings = loaded.settings.take();
             let restart_needed =
                 settings.as_ref().map(|new| new.needing_restart(&started_with)).unwrap_or_default();

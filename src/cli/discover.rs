@@ -196,6 +196,7 @@ impl Site {
 fn nothing() -> config::Loaded {
     config::Loaded {
         inventory: vigia_core::model::inventory::Inventory::default(),
+        has_main: false,
         settings: None,
         problems: Vec::new(),
         quarantine: Vec::new(),

@@ -14,11 +14,23 @@ use super::written::Written;
 /// # Errors
 /// When there is no main file. Objects with a mistake are left out.
 pub fn explain(request: &Request, host: Option<&str>) -> Result<Vec<EffectiveObject>, LoadError> {
-    let files = Files::read(request)?;
-    let parsed = files.parse();
+    let last_good = request.last_good();
+    let mut files = Files::read(request)?;
+    let first = files.parse();
+    let parsed = match last_good.filter(|_| !first.unreadable.is_empty()) {
+        None => first,
+        Some(last_good) => {
+            let unreadable = first.unreadable.clone();
+            drop(first);
+            files.stand_in_for(&unreadable, &last_good);
+            files.parse()
+        }
+    };
+    let mut documents = parsed.documents;
+    documents.extend(files.parse_stand_ins());
     let mut decoder = Decoder::default();
     let mut written = Written::default();
-    for document in &parsed.documents {
+    for document in &documents {
         written.add(&document.map, document.author, &mut decoder);
     }
     Ok(resolve::explain::explain(&written, host, &files.sources))

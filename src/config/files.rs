@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use super::last_good::LastGood;
 use super::place::{FileId, Place, Source, Sources};
 use super::problem::Problem;
 use super::tree::{self, Map};
@@ -13,6 +14,7 @@ use crate::os::files as disk;
 
 mod find;
 mod include;
+mod stand_in;
 
 pub use find::{Found, find, is_left_over, is_loaded};
 
@@ -23,6 +25,13 @@ pub struct Request {
     pub config: PathBuf,
     /// Where `discovered/*.yaml` lies; `None` for configurations that are looked at without a daemon's state.
     pub state_dir: Option<PathBuf>,
+}
+
+impl Request {
+    /// What ran last on this state.
+    pub fn last_good(&self) -> Option<LastGood> {
+        self.state_dir.as_deref().map(LastGood::at)
+    }
 }
 
 /// Without these there is no configuration at all.
@@ -37,7 +46,7 @@ pub enum LoadError {
 }
 
 /// How strong a file's word is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Author {
     Person,
     /// Below `STATE/discovered`: gives way to whatever a person wrote.
@@ -58,9 +67,15 @@ pub struct Listed {
 #[derive(Debug, Default)]
 pub struct Files {
     pub sources: Sources,
+    /// The main file, or what stands in for it; none where a folder has none.
+    pub main: Option<FileId>,
+    /// The main file as it was last good, where its `include` is taken from there: it stays what is remembered.
+    pub main_as_it_was: Option<FileId>,
     /// The main file first, the others in byte order of their paths, discovered ones last.
     pub listed: Vec<Listed>,
     pub problems: Vec<Problem>,
+    /// Files that are not there to be read though nobody took them out, as they were last good.
+    pub stand_ins: Vec<(FileId, Author)>,
 }
 
 /// One file that could be parsed.
@@ -84,31 +99,52 @@ pub struct Parsed<'s> {
 pub const FILE_LIMIT: u64 = 256 << 20;
 
 impl Files {
-    /// Finds and reads everything. Files that cannot be read become problems; without the main file there is
-    /// nothing to load.
+    /// Finds and reads everything. Files that cannot be read become problems; without the main file, as it is or as it
+    /// was last good, there is nothing to load.
     pub fn read(request: &Request) -> Result<Self, LoadError> {
+        let last_good = request.last_good();
         let main = find::main(&request.config)?;
         let mut files = Self::default();
-        let mut limit = FILE_LIMIT;
-        let mut include = include::Include::default();
+        let mut said = include::Said { include: include::Include::default(), limit: FILE_LIMIT };
         if let Some(path) = main.file() {
-            let text = disk::read(path, limit)?;
-            let id = files.take(path, Author::Person, Ok(text));
-            if let Some(source) = files.sources.of(id) {
-                (include, limit) = include::of(source, id);
-            }
+            said = files.take_main(path, last_good.as_ref())?;
         }
-        let found = find::all(request, &main, &include);
-        for (place, message) in found.missing {
-            let at = place.or_else(|| files.listed.first().map(|main| Place::whole(main.file)));
-            files.problems.extend(at.map(|at| Problem::error(at, message)));
-        }
-        for (path, author) in found.rest {
-            let bytes = disk::read(&path, limit);
-            files.take(&path, author, bytes);
+        let found = find::all(request, &main, &said.include);
+        for (path, author) in &found.rest {
+            let bytes = disk::read(path, said.limit);
+            files.take(path, *author, bytes);
         }
         files.warn_of_left_overs(&found.left_overs);
+        files.stand_in_for_unseen(request, &main, &found, last_good.as_ref());
         Ok(files)
+    }
+
+    /// Reads the main file, and what it says of the others: as it is, or as it was last good.
+    fn take_main(&mut self, path: &Path, last_good: Option<&LastGood>) -> Result<include::Said, LoadError> {
+        let kept = last_good.and_then(|last_good| last_good.file(path));
+        let bytes = match disk::read(path, FILE_LIMIT) {
+            Err(error) if kept.is_none() => return Err(error.into()),
+            read => read,
+        };
+        let file = self.take(path, Author::Person, bytes);
+        self.main = Some(file);
+        let is_text = self.listed.last().is_some_and(|main| main.hash.is_some());
+        let source = self.sources.of(file).filter(|_| is_text);
+        if let Some(said) = source.and_then(|source| include::of(source, file, kept.as_deref())) {
+            return Ok(said);
+        }
+        let include = include::Include::guess(source.map(|source| source.text.as_str()));
+        if let Some(text) = kept {
+            let file = self.sources.add(Source::new(as_it_was(path), text.clone()));
+            self.main_as_it_was = Some(file);
+            let said = self.sources.of(file).and_then(|source| include::of(source, file, Some(&text)));
+            return Ok(said.unwrap_or(include::Said { include, limit: FILE_LIMIT }));
+        }
+        if include.paths.is_some() {
+            let message = "what `include` names is not looked at until this file can be parsed";
+            self.problems.push(Problem::warning(Place::whole(file), message));
+        }
+        Ok(include::Said { include, limit: FILE_LIMIT })
     }
 
     /// Puts a file into the list, as one with a problem where it is no text.
@@ -179,6 +215,14 @@ impl Files {
         parsed
     }
 }
+
+/// The name of a file that stands in for itself.
+fn as_it_was(path: &Path) -> String {
+    format!("{}{AS_IT_WAS}", path.display())
+}
+
+/// What is put behind a path whose text is that of last good.
+pub const AS_IT_WAS: &str = " (as it was last good)";
 
 /// What is wrong with a file before it is parsed.
 struct Wrong {

@@ -4,6 +4,7 @@
 //! Written after a load took effect, read only when the next one has mistakes. Nothing here may stop a load: what
 //! cannot be read back is as if it had never been there.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use hashbrown::{HashMap, HashSet};
@@ -21,10 +22,26 @@ const LARGEST: u64 = 1 << 30;
 /// What [`Source::new`] leaves out of a text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Where what ran last is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where what ran last is kept. What it says is read once and does not change any more.
+#[derive(Debug)]
 pub struct LastGood {
     folder: PathBuf,
+    index: OnceCell<Index>,
+}
+
+#[derive(Debug)]
+struct Index {
+    entries: Vec<Entry>,
+    /// From absolute paths to places in `entries`.
+    places: HashMap<PathBuf, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    path: PathBuf,
+    author: Author,
+    /// Of the file that holds the text.
+    name: String,
 }
 
 /// What is to be kept of a load.
@@ -54,19 +71,26 @@ pub struct Definitions {
 
 impl LastGood {
     pub fn at(state_dir: &Path) -> Self {
-        Self { folder: state_dir.join("last-good") }
+        Self { folder: state_dir.join("last-good"), index: OnceCell::new() }
     }
 
-    fn index(&self) -> Vec<(String, Author, String)> {
-        let Some(index) = self.read("index.json") else { return Vec::new() };
-        let Ok(Json::Array(items)) = serde_json::from_str(&index) else { return Vec::new() };
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let entries = self.entries().unwrap_or_default();
+            let places = entries.iter().enumerate().map(|(place, one)| (files::absolute(&one.path), place));
+            Index { places: places.collect(), entries }
+        })
+    }
+
+    fn entries(&self) -> Option<Vec<Entry>> {
+        let items: Vec<Json> = serde_json::from_str(&self.read("index.json")?).ok()?;
         let entry = |item: &Json| {
             let text = |key: &str| item.get(key).and_then(Json::as_str).map(str::to_owned);
             let is_discovery = text("author").as_deref() == Some("discovery");
             let author = if is_discovery { Author::Discovery } else { Author::Person };
-            Some((text("path")?, author, text("file")?))
+            Some(Entry { path: text("path")?.into(), author, name: text("file")? })
         };
-        items.iter().filter_map(entry).collect()
+        Some(items.iter().filter_map(entry).collect())
     }
 
     fn read(&self, name: &str) -> Option<String> {
@@ -75,9 +99,15 @@ impl LastGood {
     }
 
     /// A file as it was when it could last be parsed.
-    pub fn file(&self, path: &str) -> Option<String> {
-        let (_, _, name) = self.index().into_iter().find(|(known, ..)| known == path)?;
-        self.read(&name)
+    pub fn file(&self, path: &Path) -> Option<String> {
+        let index = self.index();
+        let entry = index.entries.get(*index.places.get(&files::absolute(path))?)?;
+        self.read(&entry.name)
+    }
+
+    /// Which files ran last.
+    pub fn paths(&self) -> impl Iterator<Item = (&Path, Author)> {
+        self.index().entries.iter().map(|entry| (entry.path.as_path(), entry.author))
     }
 
     /// The files that ran last, under the paths they had.
@@ -96,18 +126,20 @@ impl LastGood {
             let Ok(now) = files::read(Path::new(path), LARGEST) else { return true };
             kept_as(path, now.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&now)) != *name
         };
-        let index = self.index().into_iter();
-        index
-            .filter(|(path, _, name)| is_wanted(path) && is_changed(path, name))
-            .map(|(path, ..)| path)
+        let entries = self.index().entries.iter();
+        entries
+            .map(|entry| (entry.path.to_string_lossy(), &entry.name))
+            .filter(|(path, name)| is_wanted(path) && is_changed(path, name))
+            .map(|(path, _)| path.into_owned())
             .collect()
     }
 
     fn files(&self) -> Vec<KeptFile> {
-        let read = |(path, author, name): (String, Author, String)| {
-            self.read(&name).map(|text| KeptFile { path, author, text })
+        let read = |entry: &Entry| {
+            let path = entry.path.to_string_lossy().into_owned();
+            self.read(&entry.name).map(|text| KeptFile { path, author: entry.author, text })
         };
-        self.index().into_iter().filter_map(read).collect()
+        self.index().entries.iter().filter_map(read).collect()
     }
 
     fn definitions(&self) -> Definitions {
@@ -271,7 +303,7 @@ impl Memory {
         for kept in &self.files {
             let name = kept_as(&kept.path, kept.text.as_bytes());
             let path = folder.join(&name);
-            if files::kind(&path).is_none() {
+            if files::kind(&path)?.is_none() {
                 files::write(&path, kept.text.as_bytes(), 0o600)?;
             }
             let author = if kept.author == Author::Discovery { "discovery" } else { "person" };

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use vigia_core::model::inventory::Inventory;
 
 use super::decode::Decoder;
-use super::files::{Author, Document, Files, Listed, LoadError, Request};
+use super::files::{AS_IT_WAS, Author, Document, Files, Listed, LoadError, Request};
 use super::last_good::{self, Definitions, LastGood, Memory};
 use super::later;
-use super::place::{FileId, Source, Sources};
+use super::place::{FileId, Sources};
 use super::problem::{self, Problem, Reported, did_you_mean};
 use super::resolve::{self, Context, Kept};
 use super::secret;
 use super::settings::{self, MacroValue, Settings};
-use super::tree;
 use super::written::{SECTIONS, Written};
 use crate::os::files::FileError;
 
@@ -21,6 +20,9 @@ use crate::os::files::FileError;
 #[derive(Debug)]
 pub struct Loaded {
     pub inventory: Inventory,
+    /// The main file, as it is or as it was last good, is part of it. Else it is not for running: what the main file
+    /// names is not known.
+    pub has_main: bool,
     /// None: they have a mistake, and whatever ran before stays.
     pub settings: Option<Settings>,
     /// Sorted by place.
@@ -77,28 +79,26 @@ impl Loaded {
 /// # Errors
 /// When there is no main file to begin with.
 pub fn load(request: &Request) -> Result<Loaded, LoadError> {
-    let previous = request.state_dir.as_deref().map(LastGood::at);
+    let previous = request.last_good();
     let previous = previous.as_ref();
     let mut files = Files::read(request)?;
     let first = files.parse();
-    let unreadable = first.unreadable.clone();
-    let mut replaced = Vec::new();
-    let parsed = if unreadable.is_empty() {
-        first
-    } else {
-        drop(first);
-        replaced = stand_ins(&mut files, &unreadable, previous);
-        files.parse()
+    let parsed = match previous.filter(|_| !first.unreadable.is_empty()) {
+        None => first,
+        Some(previous) => {
+            let unreadable = first.unreadable.clone();
+            drop(first);
+            files.stand_in_for(&unreadable, previous);
+            files.parse()
+        }
     };
     let mut decoder = Decoder::with(parsed.problems);
     let mut documents = parsed.documents;
-    for (file, author) in &replaced {
-        let Some(source) = files.sources.of(*file) else { continue };
-        let map = tree::parse(source, *file, &tree::Limits::default(), &mut Vec::new());
-        documents.extend(map.map(|map| Document { file: *file, author: *author, map }));
-    }
-    let settings = read_settings(request, &documents, &mut decoder);
-    let written = read_objects(&documents, &mut decoder);
+    documents.extend(files.parse_stand_ins());
+    let has_main = files.main.is_none_or(|main| documents.iter().any(|document| document.file == main));
+    // A main file of which nothing is known says nothing of the settings either.
+    let settings = read_settings(request, &documents, &mut decoder).filter(|_| has_main);
+    let written = read_objects(&documents, files.main, &mut decoder);
     let context = context(settings.as_ref(), &mut decoder);
     let so_far = decoder.into_problems();
     let (resolved, problems, definitions) = with_last_good(&written, &context, &so_far, previous);
@@ -107,13 +107,15 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let quarantine = shown(resolved.quarantine, &files.sources, &problems);
     let mut memory = Memory::new(definitions);
     for document in &documents {
-        if let Some(source) = files.sources.of(document.file) {
+        let instead = files.main_as_it_was.filter(|_| files.main == Some(document.file));
+        if let Some(source) = files.sources.of(instead.unwrap_or(document.file)) {
             memory.add(source.path.trim_end_matches(AS_IT_WAS), document.author, &source.text);
         }
     }
     let listed = files.listed.clone();
     Ok(Loaded {
         inventory: resolved.inventory,
+        has_main,
         settings,
         problems,
         quarantine,
@@ -121,23 +123,6 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
         files: listed,
         memory,
     })
-}
-
-const AS_IT_WAS: &str = " (as it was last good)";
-
-/// In place of files that cannot be parsed: what they were when they could.
-fn stand_ins(files: &mut Files, unreadable: &[FileId], previous: Option<&LastGood>) -> Vec<(FileId, Author)> {
-    let mut all = Vec::new();
-    let Some(previous) = previous else { return all };
-    for file in unreadable {
-        let Some(listed) = files.listed.iter().find(|listed| listed.file == *file) else { continue };
-        let path = listed.path.to_string_lossy().into_owned();
-        let author = listed.author;
-        if let Some(text) = previous.file(&path) {
-            all.push((files.sources.add(Source::new(format!("{path}{AS_IT_WAS}"), text)), author));
-        }
-    }
-    all
 }
 
 /// Resolves; where there are mistakes, once more with what the mistaken objects were.
@@ -181,18 +166,29 @@ fn read_settings(request: &Request, documents: &[Document<'_>], decoder: &mut De
 }
 
 /// Every object of every file, and what stands at the top of a file and is none.
-fn read_objects<'t>(documents: &'t [Document<'t>], decoder: &mut Decoder) -> Written<'t> {
+fn read_objects<'t>(
+    documents: &'t [Document<'t>],
+    main: Option<FileId>,
+    decoder: &mut Decoder,
+) -> Written<'t> {
     let mut written = Written::default();
     for document in documents {
         written.add(&document.map, document.author, decoder);
     }
-    for (index, document) in documents.iter().enumerate() {
+    for document in documents {
+        let is_main = main == Some(document.file);
         for entry in &document.map {
             let key = &*entry.key.text;
-            if key == "include" && index > 0 {
+            if key == "include" && is_main {
+                if !entry.value.is_nothing() {
+                    // Only for what is wrong with it: the list was needed long before.
+                    decoder.reading_no_object();
+                    decoder.texts(&entry.value, "include");
+                }
+            } else if key == "include" {
                 let problem = Problem::error(entry.key.at, "`include` stands in the main file alone");
                 decoder.push(problem.hint("the main file names all others"));
-            } else if key != "include" && !settings::is_section(key) && !is_section(key) {
+            } else if !settings::is_section(key) && !is_section(key) {
                 let sections = SECTIONS.iter().map(|(_, key, _)| *key);
                 let known = sections.chain(settings::SECTIONS.iter().map(|section| section.name));
                 let problem = Problem::error(entry.key.at, format!("there is no section `{key}`"));
@@ -262,6 +258,8 @@ fn shown(
     quarantine.into_iter().map(show).collect()
 }
 
+#[cfg(test)]
+mod absence;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -47,7 +47,8 @@ pub fn schema() -> Value {
 }
 
 pub(super) const INCLUDE: &str = "Files, folders with all below them, and globs to load, relative to this file; \
-    `conf.d` where it is not said. In the main file alone";
+    `conf.d` where it is not said. In the main file alone. An entry that names nothing is an error, and what it named \
+    goes on as it was last good; without a mistake in the list, what it does not name is removed";
 
 /// The kinds of object, in the order in which the reference tells of them.
 pub(super) const OBJECTS: &[(&str, &str)] = &[

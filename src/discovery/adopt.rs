@@ -15,7 +15,7 @@ const FILE_MAX: u64 = 64 << 20;
 /// When the file is there and may not be added to, would not be valid any more, or cannot be written. It is then as it was.
 pub fn add(to: &Path, name: &str, block: &Block, may_append: bool) -> Result<(), ShelfError> {
     let yaml = block.yaml(name);
-    let text = match files::kind(to) {
+    let text = match files::kind(to)? {
         None => format!("hosts:\n{yaml}"),
         Some(_) if !may_append => {
             let problem = "the file is there already; name it with --to to add to it".to_owned();

@@ -35,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 fn program() -> Option<PathBuf> {
     let paths = FOLDERS.iter().map(|folder| Path::new(folder).join("nmap"));
-    paths.into_iter().find(|path| files::kind(path) == Some(files::Kind::File))
+    paths.into_iter().find(|path| matches!(files::kind(path), Ok(Some(files::Kind::File))))
 }
 
 /// The whole command line. Targets stand in a file, so that none can be read as an option.

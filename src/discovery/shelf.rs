@@ -64,7 +64,7 @@ impl Shelf {
     /// When the list is there and cannot be read.
     pub fn ignored(&self) -> Result<Vec<Known>, FileError> {
         let path = self.ignored_path();
-        if files::kind(&path).is_none() {
+        if files::kind(&path)?.is_none() {
             return Ok(Vec::new());
         }
         let text = files::read(&path, PAGE_MAX)?;
@@ -117,7 +117,7 @@ fn ignored_of(line: &str) -> Option<Known> {
 /// # Errors
 /// When it cannot be read, or holds what discovery does not write.
 pub fn read(path: &Path) -> Result<Page, ShelfError> {
-    if files::kind(path).is_none() {
+    if files::kind(path)?.is_none() {
         return Ok(Page::default());
     }
     let text = files::read(path, PAGE_MAX)?;

@@ -93,29 +93,73 @@ pub enum Kind {
     Other,
 }
 
-/// `None`: nothing is there, not even a link.
-pub fn kind(path: &Path) -> Option<Kind> {
+/// `None`: nothing is there, not even a link. Only the system's word for "not there" counts as that: a folder without
+/// rights or a dead mount is an error.
+pub fn kind(path: &Path) -> Result<Option<Kind>, FileError> {
+    let wrong = FileError::on("look at", path);
     match fs::metadata(path) {
-        Ok(found) if found.is_file() => Some(Kind::File),
-        Ok(found) if found.is_dir() => Some(Kind::Folder),
-        Ok(_) => Some(Kind::Other),
-        Err(_) => fs::symlink_metadata(path).ok().map(|_| Kind::Other),
+        Ok(found) => Ok(Some(kind_of(found.file_type()))),
+        Err(error) if is_absence(&error) => match fs::symlink_metadata(path) {
+            Ok(_) => Ok(Some(Kind::Other)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(wrong(error)),
+        },
+        Err(error) => Err(wrong(error)),
     }
 }
 
+fn kind_of(found: fs::FileType) -> Kind {
+    if found.is_file() {
+        Kind::File
+    } else if found.is_dir() {
+        Kind::Folder
+    } else {
+        Kind::Other
+    }
+}
+
+/// Nothing is there, or what should be a folder on the way is none.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+impl FileError {
+    /// Nothing is there: neither rights nor a failing disk are in the way.
+    pub fn is_absence(&self) -> bool {
+        is_absence(&self.source)
+    }
+}
+
+/// Something in a folder: what stands there, or why nobody can tell.
+pub type Entry = (PathBuf, Result<Kind, FileError>);
+
 /// The paths in a folder with what stands there, in byte order.
-pub fn list(dir: &Path) -> Result<Vec<(PathBuf, Kind)>, FileError> {
+pub fn list(dir: &Path) -> Result<Vec<Entry>, FileError> {
     let wrong = FileError::on("list", dir);
-    let paths: io::Result<Vec<PathBuf>> =
-        fs::read_dir(dir).and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
-    let mut paths = paths.map_err(wrong)?;
-    paths.sort();
-    Ok(paths.into_iter().filter_map(|path| kind(&path).map(|kind| (path, kind))).collect())
+    let paths = || -> io::Result<Vec<(PathBuf, io::Result<fs::FileType>)>> {
+        fs::read_dir(dir)?.map(|entry| entry.map(|entry| (entry.path(), entry.file_type()))).collect()
+    };
+    let mut paths = paths().map_err(wrong)?;
+    paths.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let look = |(path, named): (PathBuf, io::Result<fs::FileType>)| {
+        // Only a link has to be asked for what it leads to.
+        let found = match named.map(kind_of) {
+            Ok(kind @ (Kind::File | Kind::Folder)) => Ok(Some(kind)),
+            Ok(Kind::Other) | Err(_) => kind(&path),
+        };
+        found.transpose().map(|found| (path, found))
+    };
+    Ok(paths.into_iter().filter_map(look).collect())
 }
 
 /// Two paths with equal answers lead to the same file, whatever links are on the way.
-pub fn canonical(path: &Path) -> Option<PathBuf> {
-    fs::canonicalize(path).ok()
+pub fn canonical(path: &Path) -> Result<PathBuf, FileError> {
+    fs::canonicalize(path).map_err(FileError::on("follow", path))
+}
+
+/// The same path from the root on, without looking at the disk: for telling whether two are one, however they are written.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 #[cfg(test)]
@@ -137,6 +181,22 @@ mod tests {
         let error = read(Path::new("/no/such/file"), 10).unwrap_err();
         assert_eq!(error.to_string(), "cannot read /no/such/file");
         assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write(&path, b"", 0o600).unwrap();
+        assert_eq!(kind(&path).unwrap(), Some(Kind::File));
+        assert_eq!(kind(&dir.path().join("nothing")).unwrap(), None);
+        assert_eq!(kind(&path.join("below")).unwrap(), None);
+        let circle = dir.path().join("circle");
+        std::os::unix::fs::symlink("circle", &circle).unwrap();
+        assert!(!kind(&circle).unwrap_err().is_absence());
+        let listed = list(dir.path()).unwrap();
+        assert_eq!(listed.iter().map(|(_, kind)| kind.is_ok()).collect::<Vec<_>>(), [false, true]);
+        assert!(list(&dir.path().join("nothing")).unwrap_err().is_absence());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::daemon::TestDaemon;
 use crate::support::guests::Guests;
 use crate::support::servers::free_port;
+use crate::support::site::{acts, report};
 
 const SERVICES: &str = "/api/v1/services";
 
@@ -102,11 +103,74 @@ async fn symlink_swaps_and_folders_made_anew_are_seen() {
     fs::remove_dir_all(mounted.join("..2026_01")).expect("gone");
     daemon.wait_for_total(SERVICES, 2).await;
 
+    // Gone as a whole, as when nothing is mounted there any more: nobody said that its objects are to go.
     fs::remove_dir_all(&mounted).expect("gone");
-    daemon.wait_for_total(SERVICES, 0).await;
+    daemon.wait_for("/api/v1/config", |health| health["valid"] == false).await;
+    assert_eq!(daemon.get(SERVICES).await["total"], 2);
     fs::create_dir(&mounted).expect("a folder");
     fs::write(mounted.join("site.yaml"), site(&[port])).expect("written");
     daemon.wait_for_total(SERVICES, 1).await;
+    // Taken out of the list: now somebody did.
+    daemon.write("vigia.yaml", "include: []\nhosts: {other: {address: 127.0.0.1, check: {passive: {}}}}\n");
+    daemon.wait_for_total(SERVICES, 0).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_seen_keeps_its_history() {
+    let main = "include: [site]\n";
+    let text = "hosts: {web1: {address: 127.0.0.1, check: {passive: {}}, services: {one: {passive: {}}}}}\n";
+    let daemon = TestDaemon::start(&[("vigia.yaml", main), ("site/web.yaml", text)]).await;
+    let one = "/api/v1/hosts/web1/services/one";
+    for _ in 0..3 {
+        report(&daemon, "web1", "one", 2, "broken").await;
+    }
+    let body = serde_json::json!({"host": "web1", "service": "one", "comment": "on it", "for": "2h"});
+    for act in ["downtime", "acknowledge"] {
+        acts(&daemon, &format!("/api/v1/{act}"), body.clone()).await;
+    }
+    acts(
+        &daemon,
+        "/api/v1/comment",
+        serde_json::json!({"host": "web1", "service": "one", "comment": "moved"}),
+    )
+    .await;
+    let before = daemon.wait_for(one, |one| one["scheduled_downtime_depth"] == 1).await;
+    let comments = daemon.get("/api/v1/comments").await;
+
+    let site = daemon.etc().join("site");
+    let away = daemon.etc().join("away");
+    let broken: [(&str, &dyn Fn()); 4] = [
+        ("a main file that cannot be parsed", &|| daemon.write("vigia.yaml", "include: [site\n")),
+        ("a typo in include", &|| daemon.write("vigia.yaml", "include: [stie]\n")),
+        ("nothing mounted", &|| fs::rename(&site, &away).expect("moved")),
+        ("a folder that cannot be looked into", &|| {
+            fs::rename(&site, &away).expect("moved");
+            symlink("site", &site).expect("linked");
+        }),
+    ];
+    for (what, wreck) in broken {
+        wreck();
+        daemon.wait_for("/api/v1/config", |health| health["valid"] == false).await;
+        let now = daemon.get(one).await;
+        for field in [
+            "state",
+            "state_type",
+            "current_attempt",
+            "last_check",
+            "acknowledged",
+            "scheduled_downtime_depth",
+        ] {
+            assert_eq!(before[field], now[field], "{what}: {field}");
+        }
+        assert_eq!(comments, daemon.get("/api/v1/comments").await, "{what}");
+        daemon.write("vigia.yaml", main);
+        if away.exists() {
+            fs::remove_file(&site).ok();
+            fs::rename(&away, &site).expect("moved back");
+        }
+        daemon.wait_for("/api/v1/config", |health| health["valid"] == true).await;
+    }
     daemon.stop().await;
 }
 

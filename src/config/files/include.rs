@@ -12,26 +12,51 @@ pub(super) struct Include {
     pub(super) paths: Option<Vec<(String, Place)>>,
 }
 
-/// Mistakes in these keys are reported with all others, when the file is read in earnest.
-pub(super) fn of(source: &Source, file: FileId) -> (Include, u64) {
-    let default = (Include::default(), FILE_LIMIT);
-    // A file of 5 MB that says neither is not parsed twice.
-    if !source.text.contains("include") && !source.text.contains("limits") {
-        return default;
+impl Include {
+    /// Of a main file that cannot be parsed and never could: `conf.d` where nothing in it can be another list of files,
+    /// else nothing rather than the wrong files.
+    pub(super) fn guess(text: Option<&str>) -> Self {
+        let is_clear = text.is_some_and(|text| !text.contains("include"));
+        Self { paths: (!is_clear).then(Vec::new) }
     }
-    let Some(map) = tree::parse(source, file, &tree::Limits::default(), &mut Vec::new()) else {
-        return default;
-    };
+}
+
+/// What a main file says.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) include: Include,
+    /// Bytes that one file may hold.
+    pub(super) limit: u64,
+}
+
+/// `None`: it cannot be parsed, or its `include` is no list of texts. Either is reported when the file is read in earnest.
+///
+/// `kept` is the file as it was last good: where neither says any of this, a file of 5 MB is not parsed twice.
+pub(super) fn of(source: &Source, file: FileId, kept: Option<&str>) -> Option<Said> {
+    if !mentions(&source.text) && !kept.is_some_and(mentions) {
+        return Some(Said { include: Include::default(), limit: FILE_LIMIT });
+    }
+    let map = tree::parse(source, file, &tree::Limits::default(), &mut Vec::new())?;
     let limit = map.get("limits").and_then(Node::map).and_then(limit);
-    (Include { paths: paths(&map) }, limit.unwrap_or(FILE_LIMIT))
+    let include = Include { paths: paths(&map).ok()? };
+    Some(Said { include, limit: limit.unwrap_or(FILE_LIMIT) })
+}
+
+fn mentions(text: &str) -> bool {
+    text.contains("include") || text.contains("limits")
 }
 
 fn limit(limits: &Map<'_>) -> Option<u64> {
     Decoder::default().size(limits.get("file")?, "file")
 }
 
-fn paths(map: &Map<'_>) -> Option<Vec<(String, Place)>> {
-    let node = map.get("include").filter(|node| node.text().is_some() || node.list().is_some())?;
-    let texts = Decoder::default().texts(node, "include")?;
-    Some(texts.into_iter().map(|(text, at)| (text.to_owned(), at)).collect())
+fn said<'m, 's>(map: &'m Map<'s>) -> Option<&'m Node<'s>> {
+    map.get("include").filter(|node| !node.is_nothing())
+}
+
+/// `Err`: what stands there is no list of texts.
+fn paths(map: &Map<'_>) -> Result<Option<Vec<(String, Place)>>, ()> {
+    let Some(node) = said(map) else { return Ok(None) };
+    let texts = Decoder::default().texts(node, "include").ok_or(())?;
+    Ok(Some(texts.into_iter().map(|(text, at)| (text.to_owned(), at)).collect()))
 }

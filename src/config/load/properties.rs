@@ -25,7 +25,7 @@ fn inventory(text: &str) -> (Inventory, Vec<Problem>) {
     };
     let documents = [Document { file: FileId(0), author: Author::Person, map }];
     let mut decoder = Decoder::with(problems);
-    let written = read_objects(&documents, &mut decoder);
+    let written = read_objects(&documents, None, &mut decoder);
     let nothing = Written::default();
     let kept = Kept { objects: &nothing, services: &nothing };
     let resolved = resolve::resolve(&written, &kept, &Context::default(), &mut decoder);

@@ -7,10 +7,10 @@ use insta::assert_snapshot;
 use super::*;
 
 /// Files of one configuration below a folder of its own.
-struct Folder(tempfile::TempDir);
+pub(super) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         for (path, text) in files {
             folder.write(path, text);
@@ -18,22 +18,26 @@ impl Folder {
         folder
     }
 
-    fn write(&self, path: &str, text: &str) {
-        let path = self.0.path().join(path);
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
         crate::os::files::make_folder(path.parent().unwrap(), 0o755).unwrap();
         crate::os::files::write(&path, text.as_bytes(), 0o644).unwrap();
     }
 
-    fn request(&self) -> Request {
+    pub(super) fn request(&self) -> Request {
         Request { config: self.0.path().join("vigia.yaml"), state_dir: Some(self.0.path().join("state")) }
     }
 
-    fn load(&self) -> Loaded {
+    pub(super) fn load(&self) -> Loaded {
         load(&self.request()).unwrap()
     }
 
     /// Problems as people see them, without the folder.
-    fn problems(&self) -> String {
+    pub(super) fn problems(&self) -> String {
         let text = problem::text(&self.load().problems);
         text.replace(&format!("{}/", self.0.path().display()), "")
     }

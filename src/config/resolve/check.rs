@@ -409,7 +409,7 @@ impl<'c, 't> Checks<'c, 't> {
 }
 
 fn is_program(path: &Path) -> bool {
-    crate::os::files::kind(path) == Some(crate::os::files::Kind::File)
+    matches!(crate::os::files::kind(path), Ok(Some(crate::os::files::Kind::File)))
 }
 
 fn stale(given: &Given, marks: &Marks<'_>, decoder: &mut Decoder) -> Option<State> {
