@@ -169,14 +169,18 @@ impl Store {
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         tokio::pin!(work);
+        // Tried first: what is asked for often is in memory, sessions above all.
         loop {
-            if let Some(busy) = self.shared.health.borrow().silent_for() {
-                return Err(StoreError::Silent { seconds: busy.as_secs() });
-            }
-            if let Ok(done) = tokio::time::timeout(LOOK_EVERY, &mut work).await {
-                return done;
+            match tokio::time::timeout(LOOK_EVERY, &mut work).await {
+                Ok(done) => return done,
+                Err(_elapsed) => self.answers()?,
             }
         }
+    }
+
+    fn answers(&self) -> Result<(), StoreError> {
+        let silent_for = self.shared.health.borrow().silent_for();
+        silent_for.map_or(Ok(()), |busy| Err(StoreError::Silent { seconds: busy.as_secs() }))
     }
 
     async fn read_however_long<T: Send + 'static>(
@@ -239,6 +243,8 @@ impl Store {
             (worked, after)
         });
         let act = Act { work, is_weighty };
+        // Nothing is begun of which nobody knows whether it will be done.
+        self.answers()?;
         self.unless_silent(async {
             self.shared.acts.send(act).await.map_err(|_closed| StoreError::Ended)?;
             answered.await.unwrap_or(Err(StoreError::Ended))
