@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::acts::{done, tell_more};
 use super::client::{Client, Target};
 use super::table::{
-    HOST_LOOKS, Look, PENDING, SERVICE_LOOKS, Style, Table, clean, items, moment, number, object, text,
+    Cell, HOST_LOOKS, Look, PENDING, SERVICE_LOOKS, Style, Table, clean, items, moment, number, object, text,
 };
 use super::{Answer, Common, Console, Exit, Format};
 
@@ -113,22 +113,9 @@ impl List {
             writeln!(console.out, "{answer:#}")?;
             return Ok(Exit::DONE);
         }
-        let headings =
-            ["ID", "STATE", "OBJECT", "FIRST", "LAST", "COUNT", "STATUS", "OWNER", "TICKET", "INFORMATION"];
-        let mut table = Table::new(&headings);
+        let mut table = Table::new(&HEADINGS);
         for item in items(&answer) {
-            table.row(vec![
-                number(item, "id").to_string().into(),
-                look(item).into(),
-                object(item).into(),
-                moment(number(item, "first")).into(),
-                moment(number(item, "last")).into(),
-                number(item, "count").to_string().into(),
-                text(item, "status").into(),
-                text(item, "owner").into(),
-                number_or_nothing(item, "ticket").into(),
-                text(item, "plugin_output").into(),
-            ]);
+            table.row(row(item));
         }
         let style = Style::of(console);
         table.print(&mut console.out, style)?;
@@ -137,10 +124,22 @@ impl List {
     }
 }
 
-/// A number that some have.
-fn number_or_nothing(item: &Value, name: &str) -> String {
-    let number = number(item, name);
-    if number == 0 { String::new() } else { number.to_string() }
+const HEADINGS: [&str; 10] =
+    ["ID", "STATE", "OBJECT", "FIRST", "LAST", "COUNT", "STATUS", "OWNER", "TICKET", "INFORMATION"];
+
+fn row(item: &Value) -> Vec<Cell> {
+    vec![
+        number(item, "id").to_string().into(),
+        look(item).into(),
+        object(item).into(),
+        moment(number(item, "first")).into(),
+        moment(number(item, "last")).into(),
+        number(item, "count").to_string().into(),
+        text(item, "status").into(),
+        text(item, "owner").into(),
+        text(item, "ticket").into(),
+        text(item, "output").into(),
+    ]
 }
 
 /// An alarm's subject was checked, whatever its item says of that.
@@ -172,12 +171,58 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
         ("closed", closed),
         ("count", number(item, "count").to_string()),
         ("owner", text(item, "owner").to_owned()),
-        ("ticket", number_or_nothing(item, "ticket")),
+        ("ticket", text(item, "ticket").to_owned()),
         ("labels", labels.join(", ")),
-        ("output", text(item, "plugin_output").to_owned()),
+        ("output", text(item, "output").to_owned()),
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(out, "  {name:<9} {}", clean(value))?;
     }
     Ok(Exit::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Said(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// As the API gives it.
+    fn item() -> Value {
+        json!({
+            "id": 5, "host_name": "db1", "description": "tcp:5432", "status": "open", "state": 2, "first": 1_764_057_600,
+            "last": 1_764_057_660, "count": 3, "owner": "ana", "ticket": "AVA03", "output": "TCP CRITICAL - refused",
+        })
+    }
+
+    #[test]
+    fn an_alarm_is_shown_with_its_ticket_and_its_output() {
+        let said = Said::default();
+        let mut table = Table::new(&HEADINGS);
+        table.row(row(&item()));
+        let mut console = Console::of(Box::new(said.clone()), Box::new(std::io::sink()));
+        let style = Style::of(&console);
+        table.print(&mut console.out, style).unwrap();
+        let common = Common { config: "x".into(), state_dir: "y".into(), output: Format::Text };
+        show(&common, &mut console, &item()).unwrap();
+        let text = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        let (list, one) = text.split_once("Alarm 5").unwrap();
+        for wanted in ["ana", "AVA03", "TCP CRITICAL - refused"] {
+            assert!(list.contains(wanted) && one.contains(wanted), "{wanted}: {text}");
+        }
+    }
 }

@@ -45,6 +45,20 @@ pub(super) fn of_link(program: &OsString) -> Option<&'static Kind> {
     plugins::kind_of_link(Path::new(program).to_str()?)
 }
 
+/// What a link named as a plugin is told that no kind of check stands behind: UNKNOWN, whatever its arguments.
+pub(super) fn unknown_link(program: &OsString) -> Option<String> {
+    let name = Path::new(program).file_name()?.to_str()?.strip_prefix("check_")?;
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let left_out = LEFT_OUT.iter().find(|(kind, _)| *kind == name);
+    let why = left_out.map(|(_, feature)| format!(" in this build (Cargo feature `{feature}`)"));
+    Some(format!(
+        "{} UNKNOWN - vigia has no check `{name}`{}; it has {}",
+        name.to_uppercase(),
+        why.unwrap_or_default(),
+        names.join(", ")
+    ))
+}
+
 /// Runs a check of `kind`; `arguments` are those after its name.
 pub(super) fn as_link(kind: &'static Kind, arguments: &[OsString], console: &mut Console) -> Answer {
     look(kind, &text(arguments)?, console)

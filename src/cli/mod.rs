@@ -171,7 +171,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 pub fn run(args: Vec<OsString>, console: &mut Console) -> Exit {
     let answer = match args.split_first().and_then(|(program, rest)| Some((check::of_link(program)?, rest))) {
         Some((kind, rest)) => check::as_link(kind, rest, console),
-        None => as_vigia(args, console),
+        None => match args.first().and_then(check::unknown_link) {
+            // A plugin's answer is one line on standard output, and never CRITICAL for want of a check.
+            Some(said) => writeln!(console.out, "{said}").map(|()| Exit::plugin(3)).map_err(Failure::from),
+            None => as_vigia(args, console),
+        },
     };
     answer.unwrap_or_else(|failure| console.fail(&failure))
 }

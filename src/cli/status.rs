@@ -136,12 +136,38 @@ fn print_head(console: &mut Console, style: Style, status: &Value, client: &Clie
     }
     writeln!(out, "Hosts     {}", hosts.join("  "))?;
     writeln!(out, "Services  {}", services.join("  "))?;
+    for said in troubles(status) {
+        writeln!(out, "{}", style.paint(&format!("! {}", clean(&said)), Color::Red))?;
+    }
     for notice in status.get("notices").and_then(Value::as_array).into_iter().flatten() {
         let said = notice.as_str().unwrap_or_else(|| text(notice, "text"));
         writeln!(out, "{}", style.paint(&format!("! {}", clean(said)), Color::Yellow))?;
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// What is wrong with vigia itself, the worst first.
+fn troubles(status: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    if !text(status, "store_trouble").is_empty() {
+        said.push(format!("nothing can be saved: {}", text(status, "store_trouble")));
+    }
+    let (errors, out) = (number(status, "config_errors"), number(status, "quarantined"));
+    let count = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    if !text(status, "config_refused").is_empty() {
+        let why = text(status, "config_refused");
+        said.push(format!("the configuration was refused, an earlier one goes on: {why}"));
+    } else if errors > 0 || out > 0 {
+        let objects = if out > 0 {
+            format!("; {} as last good, or not loaded", count(out, "object"))
+        } else {
+            String::new()
+        };
+        let errors = count(errors, "error");
+        said.push(format!("the configuration has {errors}{objects}: see `vigia validate`"));
+    }
+    said
 }
 
 pub(super) const HEADINGS: &[&str] = &["STATE", "HOST", "SERVICE", "SINCE", "ATTEMPT", "", "INFORMATION"];
@@ -201,4 +227,24 @@ fn handled(item: &Value) -> String {
         (flag(item, "is_flapping"), "flapping"),
     ];
     marks.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_configuration_and_a_store_that_cannot_write_are_said() {
+        assert!(troubles(&json!({"config_errors": 0, "quarantined": 0, "store_trouble": null})).is_empty());
+        let said = troubles(&json!({"config_errors": 1, "quarantined": 2, "store_trouble": "disk full"}));
+        assert_eq!(
+            said,
+            [
+                "nothing can be saved: disk full",
+                "the configuration has 1 error; 2 objects as last good, or not loaded: see `vigia validate`"
+            ]
+        );
+        let said = troubles(&json!({"config_refused": "there is no file", "config_errors": 3}));
+        assert_eq!(said, ["the configuration was refused, an earlier one goes on: there is no file"]);
+    }
 }

@@ -88,6 +88,15 @@ fn a_check_answers_as_a_plugin_also_through_a_link() {
 }
 
 #[test]
+fn a_link_to_a_check_that_there_is_not_is_unknown() {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let mut console = Console::of(Box::new(out.clone()), Box::new(err));
+    let args = ["/usr/lib/nagios/plugins/check_disk", "-w", "10%", "-c", "5%"];
+    assert_eq!(run(args.map(Into::into).to_vec(), &mut console), Exit::plugin(3));
+    assert!(out.text().starts_with("DISK UNKNOWN - vigia has no check `disk`"), "{}", out.text());
+}
+
+#[test]
 fn wrong_usage_of_a_check_is_unknown_and_never_critical() {
     for args in [&["check", "no-such-kind"][..], &["check", "tcp", "--no-such-flag"], &["check", "tcp"]] {
         assert_eq!(vigia(args).0, Exit::plugin(3), "{args:?}");

@@ -288,18 +288,17 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
         writeln!(out, "\n{body}")?;
     }
     for note in item.get("notes").and_then(Value::as_array).into_iter().flatten() {
-        writeln!(
-            out,
-            "\n{}  {}{}",
-            moment(number(note, "time")),
-            clean(text(note, "author")),
-            changes(note)
-        )?;
+        writeln!(out, "\n{}", head_of(note))?;
         for line in clean_lines(text(note, "text")).lines() {
             writeln!(out, "  {line}")?;
         }
     }
     Ok(Exit::DONE)
+}
+
+/// When a note was written, by whom, and what it changed.
+fn head_of(note: &Value) -> String {
+    format!("{}  {}{}", moment(number(note, "at")), clean(text(note, "author")), changes(note))
 }
 
 /// What a note changed, in brackets.
@@ -322,6 +321,13 @@ fn changes(note: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_says_when_it_was_written() {
+        let note = json!({"at": 1_764_057_600, "author": "ana", "text": "on it", "status": "Waiting"});
+        let head = head_of(&note);
+        assert!(head.starts_with("2025-11-") && head.ends_with("  ana  (status: Waiting)"), "{head}");
+    }
 
     #[test]
     fn priority_words_have_the_limits_of_the_pages() {

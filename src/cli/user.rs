@@ -18,6 +18,7 @@ use super::{Answer, Common, Console, Exit, Failure, Format};
   vigia user add ana --role admin
   vigia user add bot --role operator < password-file
   vigia user passwd ana
+  vigia user role ana admin
   vigia user disable ana
   vigia user token add bot backup
   vigia user list")]
@@ -45,6 +46,13 @@ enum Act {
     #[command(before_help = "Examples:\n  vigia user passwd ana\n  vigia user passwd bot < password-file")]
     Passwd {
         name: String,
+    },
+    /// Give a user another role; it counts at once, in open sessions too
+    #[command(before_help = "Example:\n  vigia user role ana admin")]
+    Role {
+        name: String,
+        #[arg(value_parser = ["viewer", "operator", "editor", "admin"])]
+        role: String,
     },
     /// Keep a user out; every session and token ends
     #[command(before_help = "Example:\n  vigia user disable ana")]
@@ -77,6 +85,10 @@ impl User {
                 client.get(&Target::of(&["users"]))?;
                 let body = json!({"password": password_for(name)?});
                 done(common, console, &client.post(&Target::of(&["users", name, "password"]), &body)?)
+            }
+            Act::Role { name, role } => {
+                let body = json!({"role": role});
+                done(common, console, &client.post(&Target::of(&["users", name, "role"]), &body)?)
             }
             Act::Disable { name } => {
                 done(common, console, &client.post(&Target::of(&["users", name, "disable"]), &json!({}))?)

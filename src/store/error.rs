@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -58,15 +58,21 @@ pub struct NotKept {
 }
 
 impl NotKept {
-    pub(super) fn because(error: &rusqlite::Error) -> Self {
+    /// `connection` is the one that failed: its file is named.
+    pub(super) fn because(error: &rusqlite::Error, connection: &Connection) -> Self {
+        let file = connection.path().filter(|path| !path.is_empty()).unwrap_or("the database");
         let why = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => "the disk of the state folder is full; free some space".to_owned(),
-            Some(ErrorCode::ReadOnly) => "the state folder is read-only; make it writable".to_owned(),
-            Some(ErrorCode::SystemIoFailure) => format!("the disk of the state folder fails ({error})"),
+            Some(ErrorCode::DiskFull) => format!("the disk with {file} is full; free some space"),
+            // SQLite says it of a file without the right to write and of a whole disk alike.
+            Some(ErrorCode::ReadOnly) => format!(
+                "{file} may not be written; see that it, {file}-wal and their folder belong to vigia's user, and \
+                 that the disk is not mounted read-only"
+            ),
+            Some(ErrorCode::SystemIoFailure) => format!("the disk with {file} fails ({error})"),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another program holds the database; end what else has vigia.db open".to_owned()
+                format!("another program holds {file}; end what else has it open")
             }
-            _ => error.to_string(),
+            _ => format!("{file}: {error}"),
         };
         Self { why }
     }

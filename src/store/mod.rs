@@ -225,14 +225,18 @@ impl Store {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let work = Box::new(move |connection: Option<&Connection>| {
-            let result = connection.map(work);
+            let result = connection.map(|connection| {
+                work(connection).map_err(|source| {
+                    let is_of_the_disk = error::is_of_the_disk(&source);
+                    let reason = is_of_the_disk.then(|| NotKept::because(&source, connection));
+                    (source, reason)
+                })
+            });
             let worked = matches!(result, Some(Ok(_)));
             let after: Answer = Box::new(move |committed| {
                 let told = match (committed, result) {
-                    (_, Some(Err(source))) if error::is_of_the_disk(&source) => {
-                        Err(StoreError::NotKept(NotKept::because(&source)))
-                    }
-                    (_, Some(Err(source))) => Err(StoreError::Read { source }),
+                    (_, Some(Err((_, Some(reason))))) => Err(StoreError::NotKept(reason)),
+                    (_, Some(Err((source, None)))) => Err(StoreError::Read { source }),
                     (Err(reason), _) => Err(StoreError::NotKept(reason)),
                     (Ok(()), Some(Ok(value))) => Ok(value),
                     (Ok(()), None) => Err(StoreError::Ended),

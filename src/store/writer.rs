@@ -219,7 +219,7 @@ impl Writer {
                 answers.for_each(|answer| answer(Ok(())));
             }
             Err(error) => {
-                let reason = NotKept::because(&error);
+                let reason = NotKept::because(&error, &self.connection);
                 let lost = self.backlog.keep(&group.events, audited, world);
                 self.is_torn |= lost > 0;
                 self.note_failure(now, &reason, lost);
@@ -257,7 +257,7 @@ impl Writer {
                 // The acts ran and were rolled back; who waits for them is told by the caller.
                 let unlucky = std::mem::take(&mut answers);
                 let second = work.attempt(connection, Care::RowByRow, Vec::new(), &mut answers);
-                let reason = NotKept::because(&error);
+                let reason = NotKept::because(&error, connection);
                 unlucky.into_iter().for_each(|answer| answer(Err(reason.clone())));
                 (second, answers)
             }

@@ -38,6 +38,9 @@ pub enum Trouble {
     /// The part that should answer cannot at the moment (stopping, disk trouble).
     #[error("{0}")]
     Unavailable(String),
+    /// It is in effect, and the disk does not have it yet.
+    #[error("{0}")]
+    Unsaved(String),
 }
 
 impl From<Refusal> for Trouble {

@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     Refused(String),
     #[error("{0}")]
     Unavailable(String),
+    /// Done, and lost if the daemon ends before the disk takes it.
+    #[error("{0}")]
+    Unsaved(String),
     /// Ours; the text goes to the log, not to the page.
     #[error("vigia made a mistake; its log says more")]
     Broken(String),
@@ -40,6 +43,7 @@ impl From<Trouble> for Failure {
             Trouble::Refused(text) => Self::Refused(text),
             Trouble::Missing(text) => Self::Missing(text),
             Trouble::Unavailable(text) => Self::Unavailable(text),
+            Trouble::Unsaved(text) => Self::Unsaved(text),
         }
     }
 }
@@ -58,7 +62,7 @@ impl Failure {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Refused(_) => StatusCode::CONFLICT,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Unsaved(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -71,6 +75,7 @@ impl Failure {
             Self::Missing(_) => "Not found",
             Self::Refused(_) => "Not done",
             Self::Unavailable(_) => "Not possible at the moment",
+            Self::Unsaved(_) => "Done, and not saved yet",
             Self::Broken(_) => "Something is wrong here",
         }
     }
@@ -84,6 +89,11 @@ impl Failure {
                 Some(format!("an administrator gives it with `vigia user role NAME {}`", needs.word()))
             }
             Self::Unavailable(_) => Some("try again in a moment; `/process` says how vigia is".to_owned()),
+            Self::Unsaved(_) => Some(
+                "do not give it again: it is in effect, and is written when the disk takes it; `vigia status` shows \
+                 for how long that is not so"
+                    .to_owned(),
+            ),
             Self::Wrong(_) | Self::Missing(_) | Self::Refused(_) | Self::Broken(_) => None,
         }
     }
@@ -123,6 +133,7 @@ pub(crate) fn dress(seen: &Seen, failure: &Failure) -> Response {
         | Failure::Missing(_)
         | Failure::Refused(_)
         | Failure::Unavailable(_)
+        | Failure::Unsaved(_)
         | Failure::Broken(_) => {
             let frame = seen.frame(failure.heading(), "");
             let page = ErrorPage { frame, text: failure.to_string(), hint: failure.hint() };

@@ -100,7 +100,7 @@ impl From<NotDone> for Trouble {
     fn from(error: NotDone) -> Self {
         match error {
             NotDone::Refused(refusal) => refusal.into(),
-            NotDone::NotKept(text) => Self::Unavailable(format!("done, but not yet on the disk: {text}")),
+            NotDone::NotKept(text) => Self::Unsaved(format!("done, but not yet on the disk: {text}")),
             NotDone::Unavailable(text) => Self::Unavailable(text),
             NotDone::Stopping => Self::Unavailable("vigia is stopping".to_owned()),
         }

@@ -17,11 +17,38 @@ use super::words;
 /// The longest text a person may leave: a comment, a note, a title.
 pub(crate) const TEXT_LIMIT: usize = 64 * 1024;
 
+/// So many numbers are named in one answer; the API's `ids` has them all.
+const NUMBERS: usize = 8;
+
 /// An answer to several orders of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    pub(crate) done: Vec<Done>,
+    pub(crate) done: Vec<(ObjectKey, Done)>,
     pub(crate) refused: Vec<(ObjectKey, String)>,
+}
+
+impl Answers {
+    /// Whom it was done for: by name, or how many.
+    pub(crate) fn whom(&self) -> String {
+        match self.done.as_slice() {
+            [(key, _)] => key.to_string(),
+            done => told(done.len()),
+        }
+    }
+
+    /// The numbers of what was made, after the word for it; nothing where nothing has a number.
+    pub(crate) fn numbers(&self, word: &str) -> String {
+        let ids: Vec<String> =
+            self.done.iter().filter_map(|(_, done)| done.record).map(|id| id.to_string()).collect();
+        match ids.len() {
+            0 => String::new(),
+            1..=NUMBERS => format!(", {word} {}", ids.join(", ")),
+            many => {
+                let first = ids.get(..NUMBERS).unwrap_or_default().join(", ");
+                format!(", {word} {first} and {} more", many - NUMBERS)
+            }
+        }
+    }
 }
 
 impl Seen {
@@ -38,8 +65,9 @@ impl Seen {
         let mut answers = Answers::default();
         for key in objects {
             match self.give(order(key.clone())).await {
-                Ok(done) => answers.done.push(done),
+                Ok(done) => answers.done.push((key.clone(), done)),
                 Err(Trouble::Unavailable(text)) => return Err(Trouble::Unavailable(text)),
+                Err(Trouble::Unsaved(text)) if objects.len() == 1 => return Err(Trouble::Unsaved(text)),
                 Err(trouble) => answers.refused.push((key.clone(), trouble.to_string())),
             }
         }
@@ -132,6 +160,21 @@ pub(crate) fn downtime_span(start: &str, end: &str, flexible: &str, eyes: &Eyes)
         },
     };
     Ok(Span { start, end, kind })
+}
+
+impl Span {
+    /// For the answer: when, until when, how long.
+    pub(crate) fn told(&self, eyes: &Eyes) -> String {
+        let (start, end) =
+            (words::full_stamp(self.start, &eyes.zone), words::full_stamp(self.end, &eyes.zone));
+        let length = words::span(self.end.since(self.start));
+        match self.kind {
+            DowntimeKind::Fixed => format!("from {start} until {end} ({length})"),
+            DowntimeKind::Flexible(lasting) => {
+                format!("of {} from the first problem between {start} and {end}", words::span(lasting))
+            }
+        }
+    }
 }
 
 /// A host's downtime may take its services along.
@@ -271,6 +314,31 @@ mod tests {
         assert_eq!(hours("today 22:00", "tomorrow 02:00"), Some(4));
         assert_eq!(hours("tomorrow 22:00", "until tomorrow 23:00"), Some(1));
         assert_eq!(hours("2026-12-24 22:00", "tomorrow 23:00"), None, "it would end before it begins");
+    }
+
+    #[test]
+    fn an_answer_names_the_object_the_numbers_and_the_time() {
+        let made = |numbers: std::ops::Range<u64>| Answers {
+            done: numbers
+                .map(|id| ("web01".into(), id))
+                .map(|(host, id)| {
+                    let done = Done { record: Some(id), ..Done::default() };
+                    (ObjectKey { host, service: None }, done)
+                })
+                .collect(),
+            refused: Vec::new(),
+        };
+        let said = |answers: &Answers| format!("{}{}", answers.whom(), answers.numbers("number"));
+        assert_eq!(said(&made(7..8)), "web01, number 7");
+        assert_eq!(said(&made(7..9)), "2 objects, number 7, 8");
+        assert_eq!(said(&made(1..20)), "19 objects, number 1, 2, 3, 4, 5, 6, 7, 8 and 11 more");
+
+        let span = |flexible| downtime_span("tomorrow 22:00", "tomorrow 23:00", flexible, &eyes()).unwrap();
+        assert_eq!(
+            span("").told(&eyes()),
+            "from Thu 2026-11-26 22:00:00 UTC until Thu 2026-11-26 23:00:00 UTC (1 h 0 m)"
+        );
+        assert!(span("30m").told(&eyes()).starts_with("of 30 m 0 s from the first problem between "));
     }
 
     #[test]

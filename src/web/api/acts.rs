@@ -21,6 +21,7 @@ use crate::web::error::Failure;
 use crate::web::frame::Seen;
 use crate::web::orders::{self, Answers, FieldError, TicketFields};
 use crate::web::pages::tickets::ticket_id;
+use crate::web::words;
 
 /// A JSON body, whose mistakes are told like all others.
 pub(crate) struct Body<T>(pub T);
@@ -97,22 +98,24 @@ impl When {
     }
 }
 
-fn words(when: Option<&When>) -> String {
+fn said(when: Option<&When>) -> String {
     when.map(When::text).unwrap_or_default()
 }
 
 /// One refused order of one is an error; of several it stands in the list.
-fn answer(what: &str, answers: &Answers) -> Result<Json<Value>, Failure> {
+fn answer(what: &str, word: &str, answers: &Answers, end: &str) -> Result<Json<Value>, Failure> {
     if let (true, [(key, why)]) = (answers.done.is_empty(), answers.refused.as_slice()) {
-        return Err(Failure::Refused(format!("{why} ({key})")));
+        let key = key.to_string();
+        let named = if why.contains(&key) { String::new() } else { format!(" ({key})") };
+        return Err(Failure::Refused(format!("{why}{named}")));
     }
     let refused = answers
         .refused
         .iter()
         .map(|(key, why)| json!({"host": &*key.host, "service": key.service.as_deref(), "error": why}));
-    let ids: Vec<u64> = answers.done.iter().filter_map(|done| done.record).collect();
+    let ids: Vec<u64> = answers.done.iter().filter_map(|(_, done)| done.record).collect();
     Ok(Json(json!({
-        "message": format!("{what} {}", orders::told(answers.done.len())),
+        "message": format!("{what} {}{}{end}", answers.whom(), answers.numbers(word)),
         "accepted": answers.done.len(),
         "refused": refused.collect::<Vec<Value>>(),
         "ids": ids,
@@ -125,7 +128,7 @@ async fn each(
     what: &str,
     order: impl Fn(ObjectKey) -> Operation,
 ) -> Result<Json<Value>, Failure> {
-    answer(what, &seen.give_each(&subjects.keys()?, order).await?)
+    answer(what, "number", &seen.give_each(&subjects.keys()?, order).await?, "")
 }
 
 fn done(message: impl Into<String>, done: &Done) -> Json<Value> {
@@ -155,11 +158,13 @@ pub(crate) async fn acknowledge(
     Body(asked): Body<Acknowledge>,
 ) -> Result<Json<Value>, Failure> {
     let comment = orders::text("comment", &asked.comment)?;
-    let expires = orders::expires(&words(asked.expires.as_ref()), &seen.eyes)?;
+    let expires = orders::expires(&said(asked.expires.as_ref()), &seen.eyes)?;
     let Acknowledge { sticky, notify, .. } = asked;
     let order =
         |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify, expires };
-    each(&seen, &asked.subjects, "acknowledged", order).await
+    let answers = seen.give_each(&asked.subjects.keys()?, order).await?;
+    let until = expires.map(|at| format!(", until {}", words::full_stamp(at, &seen.eyes.zone)));
+    answer("acknowledged", "comment", &answers, &until.unwrap_or_default())
 }
 
 #[derive(Deserialize)]
@@ -220,15 +225,16 @@ pub(crate) async fn downtime(
     Body(asked): Body<Silence>,
 ) -> Result<Json<Value>, Failure> {
     let comment = orders::text("comment", &asked.comment)?;
-    let end = asked.length.clone().unwrap_or_else(|| words(asked.end.as_ref()));
+    let end = asked.length.clone().unwrap_or_else(|| said(asked.end.as_ref()));
     let flexible = asked.flexible.as_deref().unwrap_or_default();
-    let span = orders::downtime_span(&words(asked.start.as_ref()), &end, flexible, &seen.eyes)?;
+    let span = orders::downtime_span(&said(asked.start.as_ref()), &end, flexible, &seen.eyes)?;
     let mut keys = asked.subjects.keys()?;
     if asked.services {
         keys = orders::with_services(&seen.world, &keys);
     }
     let answers = seen.give_each(&keys, |subject| orders::schedule(subject, &span, comment.clone())).await?;
-    answer("downtime for", &answers).map(|Json(mut body)| {
+    let end = format!(", {}", span.told(&seen.eyes));
+    answer("downtime for", "number", &answers, &end).map(|Json(mut body)| {
         if let Some(fields) = body.as_object_mut() {
             fields.insert("start_time".to_owned(), json!(span.start.as_second()));
             fields.insert("end_time".to_owned(), json!(span.end.as_second()));
@@ -406,7 +412,11 @@ pub(crate) async fn open_ticket(
         alarm: asked.alarm.map(AlarmId),
     })?;
     let answer = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
-    Ok(done("ticket opened", &answer))
+    Ok(done(opened(&answer), &answer))
+}
+
+fn opened(answer: &Done) -> String {
+    answer.ticket.map_or_else(|| "ticket opened".to_owned(), |reference| format!("ticket {reference} opened"))
 }
 
 #[derive(Default, Deserialize)]
@@ -527,5 +537,5 @@ pub(crate) async fn ticket_for_alarm(
     };
     let ticket = orders::new_ticket(fields)?;
     let answer = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
-    Ok(done("ticket opened", &answer))
+    Ok(done(opened(&answer), &answer))
 }

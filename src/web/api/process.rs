@@ -38,6 +38,8 @@ pub(crate) async fn status(Extension(seen): Extension<Seen>) -> Json<Value> {
         },
         "checks": { "running": process.checks.running, "total": process.checks.total, "latency": spread(process.checks.latency) },
         "config_errors": health.errors(),
+        "config_refused": health.refused,
+        "store_trouble": seen.web.backend.alerts().store,
         "quarantined": health.quarantine.len(),
         "notices": health.notices.iter().map(|notice| notice.text.as_str()).collect::<Vec<&str>>(),
     }))

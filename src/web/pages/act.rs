@@ -145,11 +145,7 @@ fn preview(seen: &Seen, act: &str, asked: &Asked, objects: &[ObjectKey]) -> Stri
                 &seen.eyes,
             );
             match span {
-                Ok(span) => format!(
-                    "{many}, from {} until {}",
-                    words::full_stamp(span.start, &seen.eyes.zone),
-                    words::full_stamp(span.end, &seen.eyes.zone)
-                ),
+                Ok(span) => format!("{many}, {}", span.told(&seen.eyes)),
                 Err(_) => many,
             }
         }
@@ -322,7 +318,7 @@ async fn downtime(seen: &Seen, asked: &Asked) -> Outcome {
     let fields = answers
         .done
         .iter()
-        .filter_map(|done| done.record)
+        .filter_map(|(_, done)| done.record)
         .map(|id| ("id".to_owned(), id.to_string()))
         .collect();
     said_with_undo(answered("Downtime for", &answers, &end), "/act/cancel-downtime", fields)
