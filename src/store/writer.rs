@@ -65,6 +65,10 @@ const BACKLOG: usize = if cfg!(test) { 1_000 } else { 100_000 };
 /// How long a failing disk is left alone when nothing new comes in.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Where nothing happened but checks going on as before, statuses are written this long after the last commit at
+/// the soonest. With the wait for the publication of the world, a crash loses less than a second of them.
+const STEADY: Duration = Duration::from_millis(800);
+
 /// How often an idle writer looks for something to prune.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -83,6 +87,7 @@ pub(super) struct Writer {
     /// Events were lost: the records of the file may contradict the world.
     is_torn: bool,
     is_full_sync: bool,
+    last_attempt: Option<Instant>,
 }
 
 /// What a failed transaction left to do.
@@ -118,6 +123,14 @@ impl Group {
         self.acts.push(act);
     }
 
+    /// How much longer it may gather. Whatever happened or was done by somebody is written at once, and every
+    /// status with it; statuses alone wait for company.
+    fn may_wait(&self, since_last: Option<Duration>) -> Option<Duration> {
+        let is_steady = self.statements == 0 && self.world.is_some();
+        let rest = STEADY.checked_sub(since_last?).filter(|rest| !rest.is_zero());
+        rest.filter(|_| is_steady)
+    }
+
     fn is_weighty(&self) -> bool {
         !self.orders.is_empty() || self.acts.iter().any(|act| act.is_weighty)
     }
@@ -139,9 +152,20 @@ impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { connection, batches, acts, base, health, pruner, stop, clock } = parts;
         let saved = Saved::new(base);
-        let backlog = Backlog::default();
-        let (is_torn, is_full_sync) = (false, false);
-        Self { connection, batches, acts, saved, health, pruner, stop, clock, backlog, is_torn, is_full_sync }
+        Self {
+            connection,
+            batches,
+            acts,
+            saved,
+            health,
+            pruner,
+            stop,
+            clock,
+            backlog: Backlog::default(),
+            is_torn: false,
+            is_full_sync: false,
+            last_attempt: None,
+        }
     }
 
     /// Until it is told to stop; then what is still queued is written and the file is closed tidily.
@@ -172,14 +196,26 @@ impl Writer {
     /// Waits for something to do and takes along what else has already arrived.
     async fn next(&mut self) -> (Group, bool) {
         let mut group = Group::default();
-        let patience = if self.backlog.is_empty() { self.pruner.patience().min(IDLE) } else { RETRY };
-        let is_last = tokio::select! {
-            biased;
-            Some(batch) = self.batches.recv() => { group.add_batch(batch); false }
-            Some(act) = self.acts.recv() => { group.add_act(act); false }
-            () = self.stop.cancelled() => true,
-            () = tokio::time::sleep(patience) => false,
-        };
+        let mut patience = if self.backlog.is_empty() { self.pruner.patience().min(IDLE) } else { RETRY };
+        loop {
+            let is_last = tokio::select! {
+                biased;
+                Some(batch) = self.batches.recv() => { group.add_batch(batch); false }
+                Some(act) = self.acts.recv() => { group.add_act(act); false }
+                () = self.stop.cancelled() => true,
+                () = tokio::time::sleep(patience) => false,
+            };
+            self.take_along(&mut group, is_last);
+            let rest = group.may_wait(self.last_attempt.map(|last| last.elapsed()));
+            // Who is behind with pruning goes on with it between commits.
+            match rest.filter(|rest| !is_last && *rest < self.pruner.patience()) {
+                Some(rest) => patience = rest,
+                None => return (group, is_last),
+            }
+        }
+    }
+
+    fn take_along(&mut self, group: &mut Group, is_last: bool) {
         while is_last || group.statements < STATEMENTS {
             match (self.batches.try_recv(), self.acts.try_recv()) {
                 (Ok(batch), Ok(act)) => {
@@ -191,7 +227,6 @@ impl Writer {
                 (Err(_), Err(_)) => break,
             }
         }
-        (group, is_last)
     }
 
     fn commit(&mut self, group: Group) {
@@ -200,6 +235,7 @@ impl Writer {
             return;
         }
         let started = Instant::now();
+        self.last_attempt = Some(started);
         let now = self.clock.now();
         self.sync(group.is_weighty());
         let audited: Vec<audit::Act> =
@@ -426,5 +462,44 @@ impl Work<'_> {
         let fresh = self.world.map(|world| self.saved.save(&transaction, world)).transpose()?;
         transaction.commit()?;
         Ok(Written { fresh, events: self.events.len(), lost })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vigia_core::model::id::ObjectKey;
+    use vigia_core::model::operation::Operation;
+
+    use super::*;
+
+    fn steady() -> Group {
+        let mut group = Group::default();
+        group.add_batch(Batch { events: Arc::new([]), world: Arc::default(), orders: Vec::new() });
+        group
+    }
+
+    #[test]
+    fn steady_statuses_wait_for_the_rest_of_the_time_and_no_longer() {
+        let soon = Some(Duration::from_millis(300));
+        assert_eq!(steady().may_wait(soon), Some(Duration::from_millis(500)));
+        assert_eq!(steady().may_wait(Some(STEADY)), None);
+        assert_eq!(steady().may_wait(None), None, "nothing was written yet");
+        assert_eq!(Group::default().may_wait(soon), None, "there is nothing to wait with");
+    }
+
+    #[test]
+    fn what_a_person_did_takes_the_statuses_along_at_once() {
+        let subject = ObjectKey::host("web01");
+        let operation = Operation::AddComment { subject, text: "seen".into() };
+        let order = Order { author: "ana".into(), operation };
+        let at = Timestamp::from_second(1_700_000_000);
+        let mut group = steady();
+        let orders = vec![Accepted { at, order, answer: Box::new(drop) }];
+        group.add_batch(Batch { events: Arc::new([]), world: Arc::default(), orders });
+        assert_eq!(group.may_wait(Some(Duration::ZERO)), None);
+        let mut group = steady();
+        let work: ActWork = Box::new(|_| (true, Box::new(drop)));
+        group.add_act(Act { work, is_weighty: false });
+        assert_eq!(group.may_wait(Some(Duration::ZERO)), None);
     }
 }

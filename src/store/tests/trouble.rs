@@ -237,3 +237,24 @@ async fn a_program_that_holds_the_file_is_named_and_outlived_without_anything_ne
     running.writer.stop().await;
     assert_eq!(restore(folder.path()).services.len(), 1);
 }
+
+#[tokio::test]
+async fn results_that_change_nothing_are_written_about_once_a_second_and_none_is_lost_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = world(&[("web01", &["HTTP"])]);
+    let running = start(folder.path(), world.clone());
+    let began = std::time::Instant::now();
+    for second in 1..=40 {
+        *world.services.get_mut(0) = checked(State::Ok, "fine", second);
+        let batch = Batch { events: Arc::new([]), world: Arc::new(world.clone()), orders: Vec::new() };
+        running.writer.batches.send(batch).await.ok().unwrap();
+        while running.writer.batches.capacity() < running.writer.batches.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+    }
+    let commits = u128::from(running.store.health().borrow().commits);
+    let most = 1 + began.elapsed().as_millis() / 800;
+    assert!(commits <= most, "{commits} commits where {most} would do");
+    running.writer.stop().await;
+    assert_eq!(restore(folder.path()).services[0].1.last_check, Some(at(40)));
+}
