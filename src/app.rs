@@ -28,6 +28,7 @@ use self::doors::Doors;
 use self::parts::Parts;
 use self::vitals::{Organs, Vitals, WatchedFiles};
 use crate::config::secret;
+use crate::deliver::{self, Deliverer};
 use crate::desk::Desk;
 use crate::os::clock::Clock;
 use crate::os::files::{self, FileError};
@@ -52,6 +53,8 @@ const JOBS: usize = 1024;
 const EVENTS: usize = 256;
 /// Reloads asked for at once.
 const RELOADS: usize = 16;
+/// Messages that the disk did not take, on their way to whoever delivers.
+const UNKEPT: usize = 1024;
 
 /// How long each part may take once it is told to stop, in this order. Together they stay below the unit's
 /// `TimeoutStopSec`: who is killed by systemd cannot say what was lost.
@@ -63,6 +66,8 @@ const CHECKS_GRACE: Duration = Duration::from_secs(10);
 const EXECUTOR_GRACE: Duration = Duration::from_secs(2);
 const CONDUCTOR_GRACE: Duration = Duration::from_secs(4);
 const STORE_GRACE: Duration = Duration::from_secs(2);
+/// For messages that are being sent; the others wait in the outbox for the next start.
+const MAIL_GRACE: Duration = Duration::from_secs(4);
 const PLUGINS_GRACE: Duration = Duration::from_secs(4);
 /// For the last transaction.
 const WRITER_GRACE: Duration = Duration::from_secs(10);
@@ -226,7 +231,8 @@ fn start(built: Built) -> Running {
     let mut parts = Parts::default();
     let world = Arc::new(built.engine.world().clone());
     tell_start(&world);
-    let writer = built.writer.start(world.clone());
+    let (unkept_sender, unkept) = mpsc::channel(UNKEPT);
+    let writer = built.writer.start(world.clone(), unkept_sender);
     let (inbox, inbox_receiver) = mpsc::channel(INBOX);
     let (job_sender, jobs) = mpsc::channel(JOBS);
     let (batches, batch_receiver) = mpsc::channel(1);
@@ -272,6 +278,19 @@ fn start(built: Built) -> Running {
         });
         run_checks(executor, stop)
     });
+    let (delivery_sender, delivery) = watch::channel(deliver::Health::default());
+    parts.spawn("deliver", |stop| {
+        let deliverer = Deliverer::new(deliver::Wiring {
+            store: built.store.clone(),
+            worlds: worlds.clone(),
+            settings: configuration.delivery.clone(),
+            unkept,
+            health: delivery_sender,
+            tools: means(&built.tools),
+            clock: built.clock.clone(),
+        });
+        deliverer.run(stop)
+    });
     let handle = Handle::new(Ends {
         inbox: inbox.clone(),
         worlds,
@@ -298,11 +317,20 @@ fn start(built: Built) -> Running {
     });
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices);
     let definitions = origins::definitions(configuration.request.clone());
-    let house = House::new(handle, built.store.clone(), built.desk, facts, definitions);
+    let house = House::new(handle, built.store.clone(), built.desk, facts, definitions, delivery);
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;
     Running { parts, store, writer, signals, reloads, tools, _lock }
+}
+
+/// Messages have name servers and TLS of their own: whatever checks do to theirs, people are told.
+fn means(tools: &Tools) -> deliver::Tools {
+    deliver::Tools {
+        shared: vigia_checks::Shared::new(secret::source()),
+        secrets: secret::source(),
+        processes: tools.processes.clone(),
+    }
 }
 
 async fn conduct(conductor: Conductor, stop: CancellationToken) {
@@ -357,6 +385,7 @@ async fn drain(mut running: Running) -> bool {
     parts.stop("executor", CHECKS_GRACE + EXECUTOR_GRACE).await;
     let is_handed_over =
         parts.stop("conductor", CONDUCTOR_GRACE).await & parts.stop("store", STORE_GRACE).await;
+    parts.stop("deliver", MAIL_GRACE).await;
     if tokio::time::timeout(PLUGINS_GRACE, running.tools.processes.close()).await.is_err() {
         warn!(
             event = "vigia.unfinished",

@@ -6,9 +6,12 @@
 
 pub mod telemetry;
 
+pub mod wording;
+
 pub mod config;
 pub mod os;
 
+pub mod deliver;
 pub mod desk;
 pub mod discovery;
 pub mod runtime;

@@ -260,9 +260,13 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn timed_out(&self) -> Outcome {
+        Outcome::critical(format!("{} CRITICAL - {}", self.kind.label, self.waited_for()))
+    }
+
+    /// What had not come when the deadline did.
+    pub(crate) fn waited_for(&self) -> String {
         let waited = Phase::text(self.phase.load(Ordering::Relaxed));
-        let seconds = self.target.timeout.as_secs_f64();
-        Outcome::critical(format!("{} CRITICAL - {waited} within {seconds} s", self.kind.label))
+        format!("{waited} within {} s", self.target.timeout.as_secs_f64())
     }
 
     pub(crate) fn into_detail(self) -> Vec<String> {

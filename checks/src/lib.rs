@@ -19,7 +19,7 @@ pub mod secure;
 
 mod dns;
 mod ftp;
-mod http;
+pub mod http;
 mod imap;
 mod ldap;
 #[cfg(feature = "mysql")]

@@ -2,7 +2,7 @@
 //! whoever they concern.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -14,8 +14,9 @@ use super::{Options, StartError};
 use crate::config::files::{Request, find};
 use crate::config::last_good::Memory;
 use crate::config::problem;
-use crate::config::settings::Settings;
-use crate::config::{self, Loaded};
+use crate::config::settings::{Settings, SmtpTls};
+use crate::config::{self, Loaded, templates};
+use crate::deliver;
 use crate::desk::{Desk, Policy};
 use crate::os::watch::{Files, Sources};
 use crate::runtime::reload::{ConfigHealth, Findings, Fresh, Load, Quarantined};
@@ -24,6 +25,7 @@ use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
 use crate::web::backend::Notice;
 use crate::web::house::Facts;
+use crate::wording::Wording;
 
 /// Loaded, and nothing runs yet.
 pub(super) struct Configuration {
@@ -36,6 +38,8 @@ pub(super) struct Configuration {
     memory: Memory,
     /// Where it was read from, as it was before.
     sources: Sources,
+    /// Where the templates of messages are.
+    templates: watch::Sender<PathBuf>,
 }
 
 /// Of the running daemon.
@@ -44,6 +48,8 @@ pub(super) struct LiveConfiguration {
     pub(super) load: Load,
     pub(super) health: watch::Sender<Arc<ConfigHealth>>,
     pub(super) limits: watch::Receiver<Limits>,
+    /// For whoever delivers messages.
+    pub(super) delivery: watch::Receiver<Arc<deliver::Settings>>,
 }
 
 impl Configuration {
@@ -56,7 +62,8 @@ impl Configuration {
     ) -> Result<Self, StartError> {
         let request = Request { config: options.config.clone(), state_dir: Some(options.state_dir.clone()) };
         // What is saved meanwhile is seen when the watcher starts.
-        let sources = sources(&request);
+        let (template_folder, folder) = watch::channel(usual_templates(&request));
+        let sources = sources(&request, folder);
         let loaded = sources
             .reading(|| config::load(&request))
             .map_err(|error| StartError::Configuration(Chain(&error).to_string()))?;
@@ -68,6 +75,7 @@ impl Configuration {
         // Nobody may be reading it; the log and the page say it again.
         write!(report, "{text}").ok();
         let clean_at = findings.is_clean().then_some(now);
+        template_folder.send_replace(settings.message_templates.clone());
         Ok(Self {
             memory: loaded.memory,
             request,
@@ -76,6 +84,7 @@ impl Configuration {
             health: ConfigHealth { generation: 0, loaded_at: now, clean_at, refused: None, findings },
             logs: None,
             sources,
+            templates: template_folder,
         })
     }
 
@@ -95,6 +104,7 @@ impl Configuration {
     pub(super) fn run(self, tools: &Arc<Tools>, store: &Store, desk: &Desk) -> (LiveConfiguration, Sources) {
         let (sources, read) = (self.sources.clone(), self.sources);
         let (limits_sender, limits) = watch::channel(limits(&self.settings));
+        let (delivery_sender, delivery) = watch::channel(Arc::new(delivery(&self.settings)));
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Arc::new(Concerned {
             tools: tools.clone(),
@@ -102,6 +112,8 @@ impl Configuration {
             desk: desk.clone(),
             logs: self.logs,
             limits: limits_sender,
+            delivery: delivery_sender,
+            templates: self.templates,
             request: self.request.clone(),
             kept: Mutex::new(0),
         });
@@ -130,15 +142,25 @@ impl Configuration {
             });
             Ok(Fresh { inventory: Arc::new(loaded.inventory), findings, in_effect })
         });
-        (LiveConfiguration { request, load, health, limits }, sources)
+        (LiveConfiguration { request, load, health, limits, delivery }, sources)
     }
 }
 
+/// Where templates of messages are unless the settings, which are not read yet, say otherwise.
+fn usual_templates(request: &Request) -> PathBuf {
+    let config = &request.config;
+    let base = if config.is_dir() { config.as_path() } else { config.parent().unwrap_or(Path::new(".")) };
+    base.join("templates")
+}
+
 /// What to watch, asked anew with each look.
-fn sources(request: &Request) -> Sources {
+fn sources(request: &Request, templates: watch::Receiver<PathBuf>) -> Sources {
     let request = request.clone();
     Sources::new(move || {
-        let found = find(&request);
+        let mut found = find(&request);
+        let folder = templates.borrow().clone();
+        found.files.extend(templates::files(&folder));
+        found.folders.push(folder);
         Files { files: found.files, folders: found.folders }
     })
 }
@@ -187,6 +209,8 @@ struct Concerned {
     desk: Desk,
     logs: Option<Logs>,
     limits: watch::Sender<Limits>,
+    delivery: watch::Sender<Arc<deliver::Settings>>,
+    templates: watch::Sender<PathBuf>,
     request: Request,
     /// Of the generation that was kept last; where the disk hangs, an older one may come after it.
     kept: Mutex<u32>,
@@ -215,6 +239,8 @@ impl Concerned {
             logs.set_level(level(settings));
         }
         self.limits.send_replace(limits(settings));
+        self.delivery.send_replace(Arc::new(delivery(settings)));
+        self.templates.send_replace(settings.message_templates.clone());
     }
 }
 
@@ -240,6 +266,26 @@ fn limits(settings: &Settings) -> Limits {
     let concurrency = &settings.concurrency;
     let kinds = concurrency.kinds.iter().cloned().collect();
     Limits { total: concurrency.total, per_host: concurrency.per_host, kinds }
+}
+
+/// How messages leave.
+fn delivery(settings: &Settings) -> deliver::Settings {
+    let smtp = &settings.smtp;
+    let mail = deliver::Mail {
+        host: smtp.host.clone(),
+        port: smtp.port,
+        security: match smtp.tls {
+            SmtpTls::Off => deliver::Security::Off,
+            SmtpTls::StartTls => deliver::Security::StartTls,
+            SmtpTls::Tls => deliver::Security::Tls,
+        },
+        user: smtp.user.clone(),
+        password: smtp.password.clone(),
+        from: smtp.from.clone().unwrap_or_else(deliver::usual_from),
+        timeout: smtp.timeout,
+        sendmail: smtp.sendmail.clone(),
+    };
+    deliver::Settings { mail, wording: Wording::new(&settings.templates), url: settings.web.url.clone() }
 }
 
 pub(super) fn level(settings: &Settings) -> Level {

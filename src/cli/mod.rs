@@ -13,6 +13,7 @@ mod diff;
 mod discover;
 mod docs;
 mod manual;
+mod notify;
 mod recheck;
 mod reload;
 mod run;
@@ -98,6 +99,7 @@ pub(crate) enum Command {
     Discover(discover::Discover),
     Downtime(ack::Downtime),
     Man(docs::Man),
+    Notify(notify::Notify),
     Recheck(recheck::Recheck),
     Reload(reload::Reload),
     Run(run::Run),
@@ -119,6 +121,7 @@ impl Command {
             Self::Alarm(args) => args.run(common, console),
             Self::Comment(args) => args.run(common, console),
             Self::Downtime(args) => args.run(common, console),
+            Self::Notify(args) => args.run(common, console),
             Self::Recheck(args) => args.run(common, console),
             Self::Reload(args) => args.run(common, console),
             Self::Run(args) => args.run(common, console),

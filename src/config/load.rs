@@ -13,6 +13,7 @@ use super::problem::{self, Problem, Reported, did_you_mean};
 use super::resolve::{self, Context, Kept};
 use super::secret;
 use super::settings::{self, MacroValue, Settings};
+use super::templates;
 use super::written::{SECTIONS, Written};
 use crate::os::files::FileError;
 
@@ -97,13 +98,13 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     documents.extend(files.parse_stand_ins());
     let has_main = files.main.is_none_or(|main| documents.iter().any(|document| document.file == main));
     // A main file of which nothing is known says nothing of the settings either.
-    let settings = read_settings(request, &documents, &mut decoder).filter(|_| has_main);
+    let mut settings = read_settings(request, &documents, &mut decoder).filter(|_| has_main);
     let written = read_objects(&documents, files.main, &mut decoder);
     let context = context(settings.as_ref(), &mut decoder);
     let so_far = decoder.into_problems();
     let (resolved, problems, definitions) = with_last_good(&written, &context, &so_far, previous);
     let notices = later::not_yet(&documents);
-    let problems = problem::report(problems, &files.sources);
+    let mut problems = problem::report(problems, &files.sources);
     let quarantine = shown(resolved.quarantine, &files.sources, &problems);
     let mut memory = Memory::new(definitions);
     for document in &documents {
@@ -111,6 +112,11 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
         if let Some(source) = files.sources.of(instead.unwrap_or(document.file)) {
             memory.add(source.path.trim_end_matches(AS_IT_WAS), document.author, &source.text);
         }
+    }
+    if let Some(settings) = &mut settings {
+        let templates = templates::read(&settings.message_templates);
+        settings.templates = templates.good;
+        problems.extend(templates.problems);
     }
     let listed = files.listed.clone();
     Ok(Loaded {

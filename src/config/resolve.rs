@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use vigia_core::model::asset::Network;
+use vigia_core::model::command::UserMacros;
 use vigia_core::model::contact::ContactGroup;
 use vigia_core::model::id::Name;
 use vigia_core::model::inventory::Inventory;
@@ -271,11 +272,14 @@ impl<'w, 't> Work<'w, 't, '_> {
             match command {
                 Some(()) => {
                     checks.add_command(object);
+                    self.inventory.commands.push(objects::callable(object));
                     names.insert(object.name.text, Known::Good(()));
                 }
                 None => names.insert(object.name.text, Known::Quarantined),
             }
         }
+        self.inventory.commands.sort_by(|one, two| one.name.cmp(&two.name));
+        self.inventory.user_macros = UserMacros(context.user_macros.clone());
         (names, checks)
     }
 

@@ -37,6 +37,8 @@ pub struct Settings {
     pub smtp: Smtp,
     /// Folder of templates for messages; may be missing.
     pub message_templates: PathBuf,
+    /// Those of them that have no mistake, by their names.
+    pub templates: Vec<(String, String)>,
     pub concurrency: Concurrency,
     /// Where the first word of `plugin:` is looked for.
     pub plugin_path: Vec<PathBuf>,

@@ -21,7 +21,7 @@ struct House {
 fn open(folder: &Path, now: i64) -> House {
     let clock = Clock::starting_at(Timestamp::from_second(now));
     let opened = Store::open(&folder.join("vigia.db"), clock.clone()).unwrap();
-    let writer = opened.writer.start(Arc::new(World::default()));
+    let writer = opened.writer.start(Arc::new(World::default()), tokio::sync::mpsc::channel(1).0);
     House { desk: Desk::new(opened.store, Policy::default()), clock, writer }
 }
 

@@ -108,7 +108,7 @@ enum Ended {
 async fn follow(argv: Vec<String>, stop: &CancellationToken) -> Ended {
     let processes = Processes::default();
     let env = vec![("PATH".to_owned(), FOLDERS.join(":")), ("LC_ALL".to_owned(), "C".to_owned())];
-    let program = Program { argv, env, output_bytes: OUTPUT_BYTES };
+    let program = Program { argv, env, output_bytes: OUTPUT_BYTES, stdin: Vec::new() };
     let ran = tokio::select! {
         ran = processes.run(&program, Instant::now() + LONGEST) => Some(ran),
         () = stop.cancelled() => None,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -30,8 +31,16 @@ use group::Group;
 /// How long what a program started may go on writing after the program itself has ended.
 const AFTERMATH: Duration = Duration::from_millis(100);
 
+/// What every program finds in its environment; a command's own `env` beats it.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    // Plugins read the output of other programs, which must not be translated.
+    ("LC_ALL", "C.UTF-8"),
+    ("HOME", "/"),
+];
+
 /// What to run and within which bounds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     /// The program, as an absolute path, and its arguments. Never a shell's line.
     pub argv: Vec<String>,
@@ -39,6 +48,8 @@ pub struct Program {
     pub env: Vec<(String, String)>,
     /// Bytes kept of each of its outputs; the rest is read and dropped.
     pub output_bytes: usize,
+    /// What it reads; empty: there is nothing to read.
+    pub stdin: Vec<u8>,
 }
 
 /// What came of it.
@@ -123,14 +134,19 @@ impl Processes {
             () = sleep_until(deadline) => return self.give_up_starting(starting),
         };
         match started {
-            Ok(started) => self.follow(started, program.output_bytes, deadline).await,
+            Ok(started) => self.follow(started, program, deadline).await,
             Err(error) => Ran::without_output(End::NotStarted(error)),
         }
     }
 
-    async fn follow(&self, mut started: Started, output_bytes: usize, deadline: Instant) -> Ran {
-        let mut stdout = Pipe::new(started.child.stdout.take(), output_bytes);
-        let mut stderr = Pipe::new(started.child.stderr.take(), output_bytes);
+    async fn follow(&self, mut started: Started, program: &Program, deadline: Instant) -> Ran {
+        let mut stdout = Pipe::new(started.child.stdout.take(), program.output_bytes);
+        let mut stderr = Pipe::new(started.child.stderr.take(), program.output_bytes);
+        if let Some(mut stdin) = started.child.stdin.take() {
+            let bytes = program.stdin.clone();
+            // Ends with the program at the latest. One that does not want to read it all says so by how it ends.
+            self.tracker.spawn(async move { stdin.write_all(&bytes).await.ok() });
+        }
         let ended = tokio::select! {
             ended = wait_and_read(&mut started.child, &mut stdout, &mut stderr) => Some(ended),
             () = sleep_until(deadline) => None,
@@ -201,7 +217,7 @@ fn prepare(program: &Program) -> Command {
         .envs(program.env.iter().map(|(key, value)| (key, value)))
         .current_dir("/")
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(if program.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use vigia_core::model::check::{Output, PluginCommand, Verdict};
 use vigia_core::nagios::output;
 
-use crate::os::process::{Captured, End, Leftover, Processes, Program, Ran};
+use crate::os::process::{Captured, ENVIRONMENT, End, Leftover, Processes, Program, Ran};
 
 /// What one look at an object gave.
 #[derive(Debug)]
@@ -27,14 +27,6 @@ impl Answer {
     }
 }
 
-/// What every plugin finds in its environment; a command's own `env` beats it.
-const ENVIRONMENT: &[(&str, &str)] = &[
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-    // Plugins read the output of other programs, which must not be translated.
-    ("LC_ALL", "C.UTF-8"),
-    ("HOME", "/"),
-];
-
 /// Runs a plugin. Back at the deadline, whatever the plugin does.
 pub async fn run(command: &PluginCommand, timeout: Duration, processes: &Processes) -> Answer {
     let program = program(command);
@@ -52,7 +44,7 @@ fn program(command: &PluginCommand) -> Program {
     // Of two values of one name the later counts.
     let env = common.chain(command.env.iter().cloned()).collect();
     // One byte more than is kept shows the parser that there was more.
-    Program { argv, env, output_bytes: output::LIMIT_BYTES + 1 }
+    Program { argv, env, output_bytes: output::LIMIT_BYTES + 1, stdin: Vec::new() }
 }
 
 fn answer(ran: Ran, program: &Program, timeout: Duration) -> Answer {

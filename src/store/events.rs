@@ -15,7 +15,7 @@ use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::log::{LogKind, NewLine};
-use super::{absent, alarms, audit, comments, downtimes, notifications, rename, tickets};
+use super::{absent, alarms, audit, comments, downtimes, notifications, outbox, rename, tickets};
 
 pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
     let at = event.at;
@@ -117,8 +117,9 @@ fn renamed(db: &Connection, at: Timestamp, names: &BTreeMap<ObjectKey, ObjectKey
     Ok(())
 }
 
-/// To whom, of what and how: `PROBLEM by email, webhook`.
+/// Into the outbox, and a line that says to whom, of what and how: `PROBLEM by email, webhook`.
 fn notified(db: &Connection, at: Timestamp, message: &Message) -> rusqlite::Result<()> {
+    outbox::insert(db, message)?;
     let mut ways: Vec<&str> = message.channels.iter().map(Channel::word).collect();
     ways.dedup();
     let ways = if ways.is_empty() { "no channel".to_owned() } else { ways.join(", ") };

@@ -14,6 +14,7 @@ mod events;
 mod health;
 pub mod log;
 mod notifications;
+pub mod outbox;
 mod prune;
 mod query;
 mod reconcile;
@@ -34,9 +35,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use vigia_core::engine::world::{Restored, World};
+use vigia_core::model::message::Message;
 
 use crate::os::clock::Clock;
 
@@ -47,7 +49,7 @@ pub use query::{MOST, Page, Slice, Sorted};
 pub use writer::{Accepted, Answer, Batch};
 
 use prune::Pruner;
-use writer::{Act, Parts, Writer};
+use writer::{Act, Outlet, Parts, Writer};
 
 /// Read-only connections: pages wait for each other a little rather than crowd out the checks.
 const READERS: usize = 4;
@@ -78,6 +80,7 @@ struct Shared {
     acts: mpsc::Sender<Act>,
     health: watch::Receiver<StoreHealth>,
     retention: Arc<Mutex<Retention>>,
+    post: Arc<Notify>,
 }
 
 /// A store that was opened: its file is sound, nothing is written yet.
@@ -95,6 +98,7 @@ pub struct IdleWriter {
     health: watch::Sender<StoreHealth>,
     retention: Arc<Mutex<Retention>>,
     clock: Clock,
+    post: Arc<Notify>,
 }
 
 /// The writer's other end.
@@ -119,12 +123,14 @@ impl Store {
         let (acts, waiting_acts) = mpsc::channel(QUEUE);
         let (health_of_writer, health) = watch::channel(StoreHealth::default());
         let retention = Arc::default();
+        let post = Arc::new(Notify::new());
         let writer = IdleWriter {
             connection,
             acts: waiting_acts,
             health: health_of_writer,
             retention: Arc::clone(&retention),
             clock: clock.clone(),
+            post: Arc::clone(&post),
         };
         let shared = Shared {
             path: path.to_owned(),
@@ -134,6 +140,7 @@ impl Store {
             acts,
             health,
             retention,
+            post,
         };
         Ok(Opened { store: Self { shared: Arc::new(shared) }, restored, writer })
     }
@@ -148,6 +155,11 @@ impl Store {
 
     pub fn health(&self) -> watch::Receiver<StoreHealth> {
         self.shared.health.clone()
+    }
+
+    /// Wakes whoever delivers, after a commit that put something into the outbox.
+    pub fn post(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.post)
     }
 
     /// From the next look on; a reload may change it.
@@ -273,8 +285,9 @@ impl Shared {
 
 impl IdleWriter {
     /// Starts the thread. `base` is the world the engine made of what was restored, before its first step: what
-    /// differs from it later is what must be written.
-    pub fn start(self, base: Arc<World>) -> RunningWriter {
+    /// differs from it later is what must be written. What somebody is to be told and the disk does not take goes
+    /// to `unkept`: a full disk must not silence anybody.
+    pub fn start(self, base: Arc<World>, unkept: mpsc::Sender<Message>) -> RunningWriter {
         let (batches, waiting) = mpsc::channel(QUEUE);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let writer = Writer::new(Parts {
@@ -286,6 +299,7 @@ impl IdleWriter {
             pruner: Pruner::new(self.retention),
             stop: stop.clone(),
             clock: self.clock,
+            outlet: Outlet { post: self.post, unkept },
         });
         let guard = ended.clone().drop_guard();
         let run = move || {

@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub struct Retention {
     /// State history.
     pub states: Duration,
-    /// The rest of the event log, and downtimes that are over.
+    /// The rest of the event log, messages, and downtimes that are over.
     pub events: Duration,
     /// Closed alarms.
     pub alarms: Duration,
@@ -70,6 +70,13 @@ fn prune(connection: &Connection, retention: Retention, now: Timestamp) -> rusql
         (
             "DELETE FROM event WHERE id IN \
              (SELECT id FROM event WHERE at < ?1 AND kind <> 'state' LIMIT ?2)",
+            retention.events,
+        ),
+        // With its deliveries. One that still waits is ended by whoever delivers, long before.
+        (
+            "DELETE FROM message WHERE id IN \
+             (SELECT id FROM message WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM delivery \
+             WHERE delivery.message = message.id AND status IN ('waiting', 'sending')) LIMIT ?2)",
             retention.events,
         ),
         (

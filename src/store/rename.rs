@@ -80,4 +80,6 @@ const REFERENCES: &[(&str, &str)] = &[
     ("alarm", "object"),
     ("alarm", "root"),
     ("ticket", "object"),
+    ("message", "object"),
+    ("delivery", "object"),
 ];

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_notification.sql"),
     include_str!("migrations/0003_absent.sql"),
+    include_str!("migrations/0004_outbox.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, ffi};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use vigia_core::engine::world::World;
-use vigia_core::model::event::Event;
+use vigia_core::model::event::{Event, What};
+use vigia_core::model::message::Message;
 use vigia_core::model::operation::Order;
 use vigia_core::model::time::Timestamp;
 
@@ -83,6 +84,7 @@ pub(super) struct Writer {
     pub(super) pruner: Pruner,
     pub(super) stop: CancellationToken,
     pub(super) clock: Clock,
+    outlet: Outlet,
     backlog: Backlog,
     /// Events were lost: the records of the file may contradict the world.
     is_torn: bool,
@@ -146,11 +148,43 @@ pub(super) struct Parts {
     pub(super) pruner: Pruner,
     pub(super) stop: CancellationToken,
     pub(super) clock: Clock,
+    pub(super) outlet: Outlet,
+}
+
+/// The way to whoever delivers messages.
+pub(super) struct Outlet {
+    pub(super) post: Arc<Notify>,
+    /// Emptied by the deliverer. Full: the message stays in the backlog and goes out when the disk is well.
+    pub(super) unkept: mpsc::Sender<Message>,
+}
+
+impl Outlet {
+    fn tell_of(&self, events: &[Arc<[Event]>]) {
+        if messages(events).next().is_some() {
+            self.post.notify_one();
+        }
+    }
+
+    /// What the disk did not take is told all the same.
+    fn hand_over(&self, events: &[Arc<[Event]>]) {
+        for message in messages(events) {
+            if self.unkept.try_send(message.clone()).is_err() {
+                warn!(event = "notify.held", contact = %message.contact, "waits until the disk takes it");
+            }
+        }
+    }
+}
+
+fn messages(events: &[Arc<[Event]>]) -> impl Iterator<Item = &Message> {
+    events.iter().flat_map(|events| events.iter()).filter_map(|event| match &event.what {
+        What::Notified(message) => Some(message),
+        _ => None,
+    })
 }
 
 impl Writer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { connection, batches, acts, base, health, pruner, stop, clock } = parts;
+        let Parts { connection, batches, acts, base, health, pruner, stop, clock, outlet } = parts;
         let saved = Saved::new(base);
         Self {
             connection,
@@ -161,6 +195,7 @@ impl Writer {
             pruner,
             stop,
             clock,
+            outlet,
             backlog: Backlog::default(),
             is_torn: false,
             is_full_sync: false,
@@ -245,6 +280,11 @@ impl Writer {
         match outcome {
             Ok(Written { fresh, lost, events }) => {
                 let rows = fresh.as_ref().map_or(0, |fresh| fresh.rows);
+                // After trouble the backlog may have brought some along.
+                if !self.backlog.is_empty() {
+                    self.outlet.post.notify_one();
+                }
+                self.outlet.tell_of(&group.events);
                 if let Some(fresh) = fresh {
                     self.saved.accept(fresh);
                 }
@@ -256,6 +296,7 @@ impl Writer {
             }
             Err(error) => {
                 let reason = NotKept::because(&error, &self.connection);
+                self.outlet.hand_over(&group.events);
                 let lost = self.backlog.keep(&group.events, audited, world);
                 self.is_torn |= lost > 0;
                 self.note_failure(now, &reason, lost);

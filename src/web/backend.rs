@@ -20,6 +20,8 @@ use vigia_core::model::time::Timestamp;
 
 use crate::desk::{ProgramToken, Role};
 
+pub use crate::store::outbox::{Listed, OutboxFilter, Way};
+
 /// An answer that may take a while: the store's reader or the conductor has to be asked.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -129,6 +131,20 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether a session (or a program's token) that was good before is so still. Is no use of it.
     fn is_session(&self, token: String) -> Answer<'_, bool>;
+
+    /// What was told to whom, newest first, and how many there are without the limit.
+    fn messages(&self, wanted: OutboxFilter) -> Answer<'_, Result<Cut<Listed>, Trouble>>;
+
+    /// Sends a contact a test; by all its channels, or by those of one kind. The answer is the message's id.
+    fn test_contact(
+        &self,
+        contact: String,
+        channel: Option<String>,
+        by: By,
+    ) -> Answer<'_, Result<String, Trouble>>;
+
+    /// How delivery stands.
+    fn delivery(&self) -> Delivery;
 }
 
 /// Who does something that is not an order to the engine, for the audit.
@@ -273,10 +289,24 @@ pub struct Process {
 pub struct Alerts {
     /// Why the store cannot write.
     pub store: Option<String>,
+    /// One line for each channel that does not work.
+    pub dead_channels: Vec<String>,
     /// Kinds of check that cannot keep up.
     pub overloaded: Vec<String>,
     /// How late the worst of them is.
     pub behind: Duration,
+}
+
+/// How messages leave the house.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// By kind of channel, since the start.
+    pub sent: Vec<(&'static str, u64)>,
+    pub failed: Vec<(&'static str, u64)>,
+    pub waiting: u64,
+    pub oldest: Option<Timestamp>,
+    /// One line for each channel that does not work.
+    pub dead: Vec<String>,
 }
 
 /// A stretch of time in one state.

@@ -32,9 +32,10 @@ use vigia_core::model::ticket::{Reference, TicketClass, TicketHead, TicketStatus
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, ChecksGauge, ConfigProblem, Defined, Done, Health, HistoryQuery,
-    HistoryRow, NewToken, Note, Notice, Origin, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge,
-    ReloadReport, Segment, Spread, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, By, ChecksGauge, ConfigProblem, Defined, Delivery, Done, Health,
+    HistoryQuery, HistoryRow, Listed, NewToken, Note, Notice, Origin, OutboxFilter, Process, Quarantined,
+    QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Segment, Spread, StoreGauge, Ticket, TicketRow,
+    Trouble, Urgency, UserChange, Wanted, Way,
 };
 
 use crate::desk::{ProgramToken, Role};

@@ -86,7 +86,11 @@ const RAIL: &[RailGroup] = &[
     },
     RailGroup {
         name: "Incidents",
-        entries: &[entry("alarms", "Alarms", "/alarms"), entry("tickets", "Tickets", "/tickets")],
+        entries: &[
+            entry("alarms", "Alarms", "/alarms"),
+            entry("tickets", "Tickets", "/tickets"),
+            entry("notifications", "Notifications", "/notifications"),
+        ],
     },
     RailGroup {
         name: "Availability",
@@ -242,6 +246,15 @@ fn banners(seen: &Seen) -> Vec<Banner> {
             "/process",
             "Process",
         );
+    }
+    if let Some(first) = alerts.dead_channels.first() {
+        let more = alerts.dead_channels.len() - 1;
+        let text = if more == 0 {
+            format!("Messages wait: a channel does not work. {first}")
+        } else {
+            format!("Messages wait: {} channels do not work. {first}", more + 1)
+        };
+        add("critical", text, "/notifications?status=waiting", "Notifications");
     }
     if let Some(refused) = &health.refused {
         add(

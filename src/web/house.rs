@@ -1,6 +1,7 @@
 //! The running daemon behind the seam: the handle of the runtime, the store's readers, the desk.
 
 mod gauges;
+mod messages;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,11 +21,12 @@ use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, ConfigProblem, Defined, Done, Health, HistoryQuery, HistoryRow,
-    NewToken, Note, Notice, Process, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport,
-    Segment, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, By, ConfigProblem, Cut, Defined, Delivery, Done, Health, HistoryQuery,
+    HistoryRow, Listed, NewToken, Note, Notice, OutboxFilter, Process, Quarantined, QueueGauge, RecordQuery,
+    ReloadGauge, ReloadReport, Segment, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
 };
 use crate::config::problem::{Reported, Severity};
+use crate::deliver;
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
 use crate::store::alarms::{AlarmFilter, AlarmSort};
@@ -58,6 +60,7 @@ pub struct House {
     desk: Desk,
     facts: watch::Receiver<Facts>,
     definitions: Definitions,
+    delivery: watch::Receiver<deliver::Health>,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
     health: Mutex<Option<Translated>>,
     /// Bytes; 0 while not known.
@@ -74,9 +77,10 @@ impl House {
         desk: Desk,
         facts: watch::Receiver<Facts>,
         definitions: Definitions,
+        delivery: watch::Receiver<deliver::Health>,
     ) -> Self {
         let size = Arc::new(AtomicU64::new(size_of(store.path())));
-        Self { handle, store, desk, facts, definitions, health: Mutex::new(None), size }
+        Self { handle, store, desk, facts, definitions, delivery, health: Mutex::new(None), size }
     }
 
     /// The size of the database when somebody last wanted to know. Looking at a file may block, so whoever asks
@@ -158,6 +162,7 @@ impl Backend for House {
         let load = self.handle.load().borrow().clone();
         Alerts {
             store: self.store.health().borrow().trouble(),
+            dead_channels: self.delivery_now().dead,
             overloaded: load.overloads.iter().map(|overload| overload.kind.to_owned()).collect(),
             behind: load.overloads.iter().map(|overload| overload.behind).max().unwrap_or_default(),
         }
@@ -465,6 +470,23 @@ impl Backend for House {
             }
             Ok(())
         })
+    }
+
+    fn messages(&self, wanted: OutboxFilter) -> Answer<'_, Result<Cut<Listed>, Trouble>> {
+        Box::pin(self.messages_of(wanted))
+    }
+
+    fn test_contact(
+        &self,
+        contact: String,
+        channel: Option<String>,
+        by: By,
+    ) -> Answer<'_, Result<String, Trouble>> {
+        Box::pin(self.test(contact, channel, by))
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.delivery_now()
     }
 }
 

@@ -150,6 +150,8 @@ fn piece(step: Step, world: &Arc<World>, web: &Web) -> Option<(String, Step)> {
                     process: &process,
                     health: &health,
                     door_panics: web.panics.load(Ordering::Relaxed),
+                    delivery: &web.backend.delivery(),
+                    now: web.backend.now(),
                 },
             );
             text.push_str(&web.backend.metrics());

@@ -8,15 +8,17 @@ use crate::support::sources::{files, read};
 /// A part and the parts it may use. `telemetry` may be used by all; a new part needs a row.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
+    ("wording", &[]),
     ("os", &[]),
-    ("config", &["os"]),
+    ("config", &["os", "wording"]),
     ("store", &["os"]),
+    ("deliver", &["os", "store", "wording"]),
     ("desk", &["os", "store"]),
     ("discovery", &["os", "config", "store"]),
     ("runtime", &["os", "config"]),
-    ("web", &["os", "config", "store", "desk", "discovery", "runtime"]),
-    ("app", &["os", "config", "store", "desk", "discovery", "runtime", "web"]),
-    ("cli", &["os", "config", "store", "desk", "discovery", "runtime", "web", "app"]),
+    ("web", &["os", "config", "store", "deliver", "desk", "discovery", "runtime"]),
+    ("app", &["os", "wording", "config", "store", "deliver", "desk", "discovery", "runtime", "web"]),
+    ("cli", &["os", "wording", "config", "store", "deliver", "desk", "discovery", "runtime", "web", "app"]),
 ];
 
 /// The part a file of `src/` belongs to; none for what wires everything (`lib.rs`, `main.rs`) and for the core.

@@ -20,6 +20,7 @@ mod generated_pages;
 mod kinds;
 mod layering;
 mod metrics;
+mod notify;
 mod pages;
 mod reload;
 mod secrets;

@@ -452,14 +452,14 @@ async fn tunnel(connection: &mut Connection, url: &Url, proxy: &Url) -> Result<(
     Err(Failure::new(Trouble::Garbage, "the proxy's answer has no end"))
 }
 
-fn basic(user_and_password: &str) -> Option<HeaderValue> {
+pub(super) fn basic(user_and_password: &str) -> Option<HeaderValue> {
     let encoded = openssl::base64::encode_block(user_and_password.as_bytes());
     let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -5,6 +5,7 @@
 mod body;
 mod exchange;
 mod look;
+mod send;
 mod url;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::options::{
 use crate::secure::{TLS, Tls, TlsMode};
 use crate::tcp::certificate_days;
 use exchange::Answer;
+pub use send::{Post, Reply, post};
 use url::Url;
 
 pub(crate) const HTTP: Kind = Kind {

@@ -6,10 +6,12 @@ mod rules;
 mod targets;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use jiff::tz::TimeZone;
 use vigia_core::model::asset::Network;
+use vigia_core::model::command::{Command, CommandText};
 use vigia_core::model::downtime::Recurrence;
 use vigia_core::model::period::{DayRule, DaySpec, PeriodId, TimePeriod, TimeRange};
 use vigia_core::model::selector::Selection;
@@ -171,6 +173,20 @@ pub(super) fn command(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
         }
     }
     (!object.has_error).then_some(())
+}
+
+/// A command that has no mistake, for whoever calls it later.
+pub(super) fn callable(object: Written<'_, '_>) -> Command {
+    let fields = &object.fields;
+    let line = || CommandText::Line(fields.text("command_line").unwrap_or_default().to_owned());
+    let env = fields.pairs("env");
+    Command {
+        name: object.name.text.into(),
+        says: fields.words("run").map_or_else(line, CommandText::Words),
+        timeout: fields.duration("timeout").unwrap_or(Duration::from_secs(30)),
+        is_shell: fields.switch("shell"),
+        env: env.iter().map(|(key, text)| (key.text.to_owned(), text.text.to_owned())).collect(),
+    }
 }
 
 /// A sign that only a shell understands; macros are none.

@@ -163,7 +163,7 @@ pub(super) const MESSAGES: &[Key] = &[Key::new(
     "templates",
     Type::Text,
     "templates",
-    "Folder of `KIND.subject`, `KIND.text`, `KIND.html` for `host service ticket digest`, relative to the main file; what \
+    "Folder of `KIND.subject`, `KIND.text`, `KIND.html` for `host service digest`, relative to the main file; what \
      is missing there is built in",
 )];
 

@@ -73,6 +73,7 @@ fn all(
             let messages = open("messages", node("messages"), reading);
             base.join(messages.get("templates", reading, text))
         },
+        templates: Vec::new(),
         concurrency: concurrency(&open("concurrency", node("concurrency"), reading), reading),
         user_macros: user_macros(node("user_macros"), &plugin_path, reading),
         plugin_path,

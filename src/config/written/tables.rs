@@ -171,7 +171,12 @@ pub const SERVICEGROUP: &[Key] = &[
 ];
 
 pub const WEBHOOK: &[Key] = &[
-    Key::new("url", Text, "", "where it is sent"),
+    Key::new(
+        "url",
+        Text,
+        "",
+        "where it is sent; `telegram`, `ntfy` and `pagerduty` find chat, topic and key in it",
+    ),
     Key::new(
         "format",
         Word(&["json", "slack", "mattermost", "teams", "telegram", "ntfy", "pagerduty", "alertmanager"]),

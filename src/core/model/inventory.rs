@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::asset::Network;
+use super::command::{Command, UserMacros};
 use super::contact::{Contact, ContactGroup, Escalation};
 use super::downtime::PlannedDowntime;
 use super::group::{HostGroup, ServiceGroup};
@@ -30,6 +31,9 @@ pub struct Inventory {
     /// In byte order of their names, groups too.
     pub contacts: Vec<Contact>,
     pub contactgroups: Vec<ContactGroup>,
+    /// Those that can be called, in byte order of their names.
+    pub commands: Vec<Command>,
+    pub user_macros: UserMacros,
     /// By [`PeriodId`](super::period::PeriodId); the first two are `always` and `never`.
     pub periods: Vec<TimePeriod>,
     pub escalations: Vec<Escalation>,
@@ -133,6 +137,11 @@ impl Inventory {
 
     pub fn children(&self, id: HostId) -> &[HostId] {
         self.children.get(id.index()).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn command(&self, name: &str) -> Option<&Command> {
+        let at = self.commands.binary_search_by(|command| (*command.name).cmp(name)).ok()?;
+        self.commands.get(at)
     }
 
     pub fn host_ids(&self) -> impl Iterator<Item = HostId> + use<> {

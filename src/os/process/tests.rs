@@ -7,6 +7,7 @@ fn shell(script: &str) -> Program {
         argv: vec!["/bin/sh".into(), "-c".into(), script.into()],
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         output_bytes: 4096,
+        stdin: Vec::new(),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Running {
 /// Opens the file in `folder`; the file holds `base` already.
 pub(super) fn start(folder: &Path, base: World) -> Running {
     let opened = Store::open(&folder.join("vigia.db"), Clock::starting_at(at(0))).unwrap();
-    let writer = opened.writer.start(Arc::new(base));
+    let writer = opened.writer.start(Arc::new(base), tokio::sync::mpsc::channel(64).0);
     Running { store: opened.store, writer }
 }
 

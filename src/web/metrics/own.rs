@@ -1,9 +1,10 @@
 //! What `/metrics` says of vigia itself beyond the daemon's own counters: one table, and a few families by state.
 
 use vigia_core::engine::world::World;
+use vigia_core::model::time::Timestamp;
 
 use super::{head, line, switch};
-use crate::web::backend::{Health, Process};
+use crate::web::backend::{Delivery, Health, Process};
 
 /// Where the numbers come from.
 pub(super) struct Own<'a> {
@@ -11,6 +12,8 @@ pub(super) struct Own<'a> {
     pub(super) process: &'a Process,
     pub(super) health: &'a Health,
     pub(super) door_panics: u64,
+    pub(super) delivery: &'a Delivery,
+    pub(super) now: Timestamp,
 }
 
 struct Metric {
@@ -98,10 +101,32 @@ pub(super) fn write(text: &mut String, own: &Own<'_>) {
             line(text, "vigia_queue_length", &[("queue", queue.name)], float(queue.length as u64));
         }
     }
+    deliveries(text, own);
     if let Some(bytes) = own.process.store.bytes {
         head(text, "vigia_store_bytes", "gauge", "Size of the database file.");
         line(text, "vigia_store_bytes", &[], float(bytes));
     }
+}
+
+fn deliveries(text: &mut String, own: &Own<'_>) {
+    let delivery = own.delivery;
+    let families = [
+        ("vigia_notifications_sent_total", "Messages that a channel took.", &delivery.sent),
+        ("vigia_notifications_failed_total", "Messages that were given up.", &delivery.failed),
+    ];
+    for (name, help, counts) in families {
+        head(text, name, "counter", help);
+        for (channel, count) in counts {
+            line(text, name, &[("channel", channel)], float(*count));
+        }
+    }
+    head(text, "vigia_notifications_waiting", "gauge", "Deliveries that are not done yet.");
+    line(text, "vigia_notifications_waiting", &[], float(delivery.waiting));
+    let age = delivery.oldest.map_or(0.0, |oldest| own.now.since(oldest).as_secs_f64());
+    head(text, "vigia_notifications_oldest_seconds", "gauge", "Age of the oldest message that waits.");
+    line(text, "vigia_notifications_oldest_seconds", &[], age);
+    head(text, "vigia_notification_channels_dead", "gauge", "Channels that do not work at the moment.");
+    line(text, "vigia_notification_channels_dead", &[], float(delivery.dead.len() as u64));
 }
 
 fn by_state(text: &mut String, world: &World) {

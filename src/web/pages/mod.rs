@@ -4,6 +4,7 @@ pub(super) mod act;
 pub(super) mod alarms;
 pub(super) mod lists;
 pub(super) mod login;
+pub(super) mod messages;
 pub(super) mod object;
 pub(super) mod overview;
 pub(super) mod public;

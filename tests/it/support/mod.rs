@@ -5,6 +5,7 @@ pub mod chain;
 pub mod daemon;
 pub mod disk;
 pub mod guests;
+pub mod hook;
 pub mod http;
 pub mod lan;
 pub mod machine;

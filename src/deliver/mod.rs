@@ -1,0 +1,421 @@
+//! What leaves vigia because of an event: takes from the outbox, sends, and writes down what became of it.
+//!
+//! The outbox on disk is the queue; in memory there is only what is under way. A delivery is marked before its
+//! channel hears of it, so a crash sends nothing twice. Nothing is decided here: who is told of what, and when,
+//! came with the message.
+
+mod facts;
+mod lanes;
+mod limit;
+mod mail;
+mod outcome;
+mod post;
+mod program;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use vigia_core::engine::world::World;
+use vigia_core::model::id::Name;
+use vigia_core::model::message::{Channel, Message, MessageId};
+use vigia_core::model::time::Timestamp;
+
+use crate::os::clock::Clock;
+use crate::store::outbox::{self, Waiting};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Chain;
+
+pub use lanes::Dead;
+pub use settings::{Mail, Security, Settings, Tools, usual_from};
+
+use lanes::{LaneKey, Lanes, Mended};
+use limit::Verdict;
+use outcome::Outcome;
+use post::{Carrier, Origin, Parcel, Reported};
+
+/// Read from the outbox at once, of one lane.
+const AT_ONCE: usize = 16;
+
+/// What may wait in one lane of one contact. Beyond it the oldest have failed: nobody reads so many.
+const MOST: usize = 10_000;
+
+/// Messages that the disk did not take and that wait in memory.
+const UNKEPT: usize = 10_000;
+
+/// Between two looks when nothing happens; a wake that got lost costs so much.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Everything a deliverer needs.
+pub struct Wiring {
+    pub store: Store,
+    pub worlds: watch::Receiver<Arc<World>>,
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// What the disk did not take. Emptied by us; full: the writer keeps the message for later.
+    pub unkept: mpsc::Receiver<Message>,
+    pub health: watch::Sender<Health>,
+    pub tools: Tools,
+    pub clock: Clock,
+}
+
+/// How delivery stands, for pages and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// By the word of the channel, since the start.
+    pub sent: HashMap<&'static str, u64>,
+    pub failed: HashMap<&'static str, u64>,
+    /// Deliveries that are not done yet.
+    pub waiting: u64,
+    pub oldest: Option<Timestamp>,
+    /// Channels that do not work.
+    pub dead: Vec<Dead>,
+}
+
+/// The task. [`run`](Self::run) is all of it.
+pub struct Deliverer {
+    wiring: Wiring,
+    lanes: Lanes,
+    tasks: JoinSet<(LaneKey, Reported)>,
+    /// Rows under way.
+    busy: HashSet<i64>,
+    /// What the disk did not take, in the order in which it came.
+    memory: VecDeque<Parcel>,
+    /// What was delivered and could not be written down: never again.
+    done: HashMap<(MessageId, Channel), Outcome>,
+    next_look: Timestamp,
+}
+
+impl Deliverer {
+    pub fn new(wiring: Wiring) -> Self {
+        let next_look = wiring.clock.now();
+        Self {
+            wiring,
+            lanes: Lanes::default(),
+            tasks: JoinSet::new(),
+            busy: HashSet::new(),
+            memory: VecDeque::new(),
+            done: HashMap::new(),
+            next_look,
+        }
+    }
+
+    /// Until it is told to stop; what is being sent then is finished, the rest stays in the outbox.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let post = self.wiring.store.post();
+        self.settle_interrupted().await;
+        self.look().await;
+        loop {
+            let wake = self.wiring.clock.instant(self.next_look);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(ended) = self.tasks.join_next() => self.take_back(ended).await,
+                Some(message) = self.wiring.unkept.recv() => self.keep_in_memory(message),
+                Ok(()) = self.wiring.settings.changed() => self.begin_afresh().await,
+                () = post.notified() => {}
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            self.look().await;
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            self.take_back(ended).await;
+        }
+        let lost = self.memory.len();
+        if lost > 0 {
+            error!(
+                event = "notify.lost",
+                count = lost,
+                "messages that the disk did not take were not sent in time"
+            );
+        }
+    }
+
+    /// What was being sent when vigia was ended: once more where the channel notices a second one, else nobody
+    /// knows, and that is shown.
+    async fn settle_interrupted(&mut self) {
+        let world = self.wiring.worlds.borrow().clone();
+        let now = self.wiring.clock.now();
+        let settled = self.wiring.store.write(move |connection| {
+            let interrupted = outbox::interrupted(connection)?;
+            for open in &interrupted {
+                if post::is_idempotent(open, &world) {
+                    outbox::postpone(connection, open.id, None, "vigia was ended while it was being sent")?;
+                } else {
+                    let why = "vigia was ended while it was being sent: it may have arrived or not";
+                    outbox::end(connection, open.id, outbox::DeliveryStatus::Unknown, now, why)?;
+                }
+            }
+            Ok(interrupted.len())
+        });
+        match settled.await {
+            Ok(0) => {}
+            Ok(count) => {
+                warn!(event = "notify.interrupted", count, "deliveries were cut off by the last end")
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    fn complain(&self, error: &StoreError) {
+        warn!(event = "notify.store", error = %Chain(error), "the outbox does not answer");
+    }
+
+    fn keep_in_memory(&mut self, message: Message) {
+        for channel in message.channels.clone() {
+            if self.memory.len() >= UNKEPT {
+                // It is in the writer's backlog all the same, and goes out when the disk is well.
+                return;
+            }
+            let is_known = self.memory.iter().any(|parcel| parcel.is(&message.id, &channel));
+            if !is_known && !self.done.contains_key(&(message.id.clone(), channel.clone())) {
+                self.memory.push_back(Parcel {
+                    origin: Origin::Memory,
+                    message: message.clone(),
+                    channel,
+                    attempts: 0,
+                });
+            }
+        }
+    }
+
+    /// Begins what may begin.
+    async fn look(&mut self) {
+        let now = self.wiring.clock.now();
+        self.begin_from_memory(now);
+        let waiting = match self.wiring.store.read(outbox::waiting).await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                self.complain(&error);
+                self.next_look = now.after(IDLE);
+                return;
+            }
+        };
+        self.note(&waiting);
+        let contacts: HashSet<&Name> = waiting.iter().map(|lane| &lane.contact).collect();
+        let mut held = Vec::new();
+        for contact in contacts {
+            held.extend(self.hold_back(contact, now).await);
+        }
+        let mut seen = HashSet::new();
+        for lane in &waiting {
+            let Some(key) = LaneKey::named(&lane.channel, &lane.contact) else { continue };
+            self.shed(lane, now).await;
+            if seen.insert(key.clone()) && self.lanes.room(&key, now) > 0 {
+                self.begin_from_outbox(&key, now).await;
+            }
+        }
+        let of_rows = waiting.iter().filter_map(|lane| lane.next).filter(|next| *next > now);
+        let next = of_rows.chain(held).chain(self.lanes.next_try(now)).min();
+        self.next_look = next.map_or(now.after(IDLE), |next| next.min(now.after(IDLE)));
+    }
+
+    fn note(&self, waiting: &[Waiting]) {
+        let count = waiting.iter().map(|lane| lane.count).sum::<u64>() + self.memory.len() as u64;
+        let in_memory = self.memory.front().map(|parcel| parcel.message.at);
+        let oldest = waiting.iter().map(|lane| lane.oldest).chain(in_memory).min();
+        let dead = self.lanes.dead();
+        self.wiring.health.send_if_modified(|health| {
+            let is_news = (health.waiting, health.oldest, &health.dead) != (count, oldest, &dead);
+            if is_news {
+                (health.waiting, health.oldest, health.dead) = (count, oldest, dead);
+            }
+            is_news
+        });
+    }
+
+    async fn shed(&mut self, lane: &Waiting, now: Timestamp) {
+        if lane.count <= MOST as u64 {
+            return;
+        }
+        let (channel, contact) = (lane.channel.clone(), lane.contact.clone());
+        let why = format!("more than {MOST} waited for a channel that does not work");
+        let shed = self
+            .wiring
+            .store
+            .write_lightly(move |connection| outbox::shed(connection, &channel, &contact, MOST, now, &why));
+        match shed.await {
+            Ok(count) => {
+                warn!(event = "notify.failed", contact = %lane.contact, channel = lane.channel, count, "too many waited");
+            }
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    /// A contact that has had enough for now gets the rest in one summary; until when it waits.
+    async fn hold_back(&mut self, contact: &Name, now: Timestamp) -> Option<Timestamp> {
+        let world = self.wiring.worlds.borrow().clone();
+        let limit = world.inventory.contact(contact)?.rate_limit?;
+        let (store, name) = (&self.wiring.store, contact.clone());
+        let judged = store.read(move |connection| limit::judge(connection, &name, limit, &world, now)).await;
+        // Too many messages are better than none.
+        let verdict = judged.map_err(|error| self.complain(&error)).unwrap_or(Verdict::Free);
+        let name = contact.clone();
+        let written = match verdict {
+            Verdict::Free => return None,
+            Verdict::Wait(until) => {
+                let why = "the contact's rate limit: told in a summary unless it fits";
+                store.write_lightly(move |connection| outbox::hold(connection, &name, until, why)).await
+            }
+            Verdict::Summarise(single) => {
+                store.write(move |connection| limit::summarise(connection, &name, single, now)).await
+            }
+        };
+        if let Err(error) = written {
+            self.complain(&error);
+        }
+        match verdict {
+            Verdict::Wait(until) => Some(until),
+            Verdict::Free | Verdict::Summarise(_) => None,
+        }
+    }
+
+    fn begin_from_memory(&mut self, now: Timestamp) {
+        let mut kept = VecDeque::new();
+        while let Some(parcel) = self.memory.pop_front() {
+            let key = LaneKey::of(&parcel.channel, &parcel.message.contact);
+            if self.lanes.room(&key, now) > 0 { self.begin(key, parcel) } else { kept.push_back(parcel) }
+        }
+        self.memory = kept;
+    }
+
+    async fn begin_from_outbox(&mut self, key: &LaneKey, now: Timestamp) {
+        let (channel, contact) = (key.channel, key.contact.clone());
+        let limit = AT_ONCE + self.busy.len();
+        let due = self
+            .wiring
+            .store
+            .read(move |connection| outbox::due(connection, channel, contact.as_deref(), now, limit));
+        let due = match due.await {
+            Ok(due) => due,
+            Err(error) => return self.complain(&error),
+        };
+        for open in due {
+            if self.lanes.room(key, now) == 0 {
+                return;
+            }
+            if !self.busy.insert(open.id) {
+                continue;
+            }
+            let parcel = Parcel {
+                origin: Origin::Row(open.id),
+                message: open.message,
+                channel: open.channel,
+                attempts: open.attempts,
+            };
+            self.begin(key.clone(), parcel);
+        }
+    }
+
+    fn begin(&mut self, key: LaneKey, parcel: Parcel) {
+        self.lanes.enter(&key);
+        let known = self.done.get(&(parcel.message.id.clone(), parcel.channel.clone())).cloned();
+        let carrier = Carrier {
+            store: self.wiring.store.clone(),
+            world: self.wiring.worlds.borrow().clone(),
+            settings: self.wiring.settings.borrow().clone(),
+            tools: self.wiring.tools.clone(),
+            clock: self.wiring.clock.clone(),
+        };
+        self.tasks.spawn(async move { (key, carrier.carry(parcel, known).await) });
+    }
+
+    async fn take_back(&mut self, ended: Result<(LaneKey, Reported), tokio::task::JoinError>) {
+        let (key, reported) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                // Its row stays `sending`, its lane loses a place: both are mended by a restart.
+                error!(event = "notify.panic", error = %Chain(&error), "a delivery ended in a panic");
+                return;
+            }
+        };
+        self.lanes.leave(&key);
+        if let Origin::Row(id) = reported.parcel.origin {
+            self.busy.remove(&id);
+        }
+        let Some(outcome) = reported.outcome else { return };
+        let now = self.wiring.clock.now();
+        let mended = self.judge_lane(&key, &outcome, now);
+        self.count(&reported.parcel, &outcome);
+        self.tell(&reported.parcel, &outcome, now);
+        let id = (reported.parcel.message.id.clone(), reported.parcel.channel.clone());
+        let is_final = matches!(outcome, Outcome::Sent(_) | Outcome::Never(_));
+        if reported.is_written {
+            self.done.remove(&id);
+        } else if is_final {
+            self.done.insert(id, outcome);
+        } else if reported.parcel.origin == Origin::Memory {
+            self.memory.push_back(reported.parcel);
+        }
+        if let Mended::After(silence) = mended {
+            info!(event = "notify.recovered", channel = key.channel, duration = ?silence, "the channel works again");
+            self.hurry(key).await;
+        }
+    }
+
+    /// Somebody may just have mended what did not work.
+    async fn begin_afresh(&mut self) {
+        self.lanes.forget();
+        if let Err(error) = self.wiring.store.write_lightly(outbox::hurry_all).await {
+            self.complain(&error);
+        }
+    }
+
+    fn judge_lane(&mut self, key: &LaneKey, outcome: &Outcome, now: Timestamp) -> Mended {
+        match outcome {
+            Outcome::Down { why, wait } => {
+                if self.lanes.fails(key, why, *wait, now) {
+                    let contact = key.contact.as_deref().unwrap_or_default();
+                    warn!(event = "notify.dead", channel = key.channel, contact, error = %why, "a channel does not work");
+                }
+                Mended::No
+            }
+            Outcome::Sent(_) | Outcome::Later(_) | Outcome::Never(_) => self.lanes.works(key, now),
+        }
+    }
+
+    /// What waited for a channel that works again goes at once.
+    async fn hurry(&mut self, key: LaneKey) {
+        let hurried = self
+            .wiring
+            .store
+            .write_lightly(move |connection| outbox::hurry(connection, key.channel, key.contact.as_deref()));
+        if let Err(error) = hurried.await {
+            self.complain(&error);
+        }
+    }
+
+    fn count(&self, parcel: &Parcel, outcome: &Outcome) {
+        let word = parcel.channel.word();
+        self.wiring.health.send_modify(|health| match outcome {
+            Outcome::Sent(_) => *health.sent.entry(word).or_default() += 1,
+            Outcome::Never(_) => *health.failed.entry(word).or_default() += 1,
+            Outcome::Later(_) | Outcome::Down { .. } => {}
+        });
+    }
+
+    fn tell(&self, parcel: &Parcel, outcome: &Outcome, now: Timestamp) {
+        let (contact, channel) = (&*parcel.message.contact, parcel.channel.word());
+        let id = &parcel.message.id;
+        match outcome {
+            Outcome::Sent(_) => {
+                let latency = now.since(parcel.message.at);
+                info!(event = "notify.sent", contact, channel, message = %id, ?latency, "told");
+            }
+            Outcome::Never(why) => {
+                warn!(event = "notify.failed", contact, channel, message = %id, error = %why, "could not be told");
+            }
+            Outcome::Later(why) | Outcome::Down { why, .. } => {
+                let attempt = parcel.attempts + 1;
+                info!(event = "notify.delayed", contact, channel, message = %id, attempt, error = %why, "tried again later");
+            }
+        }
+    }
+}
