@@ -37,11 +37,13 @@ pub(super) fn judge(
     world: &World,
     now: Timestamp,
 ) -> rusqlite::Result<Verdict> {
+    if !counts(contact, world) {
+        return Ok(Verdict::Free);
+    }
     let (sent, oldest) = outbox::sent_since(connection, contact, now.before(limit.per))?;
-    let waiting = outbox::waiting_for(connection, contact, AT_ONCE)?;
-    let messages: HashSet<&MessageId> = waiting.iter().map(|open| &open.message.id).collect();
+    let waiting = outbox::count_waiting(connection, contact)?;
     let room = u64::from(limit.messages).saturating_sub(sent);
-    if messages.len() as u64 <= room || !counts(contact, world) {
+    if waiting <= room {
         return Ok(Verdict::Free);
     }
     // The last place is the summary's: it tells of all that does not fit.
@@ -50,8 +52,7 @@ pub(super) fn judge(
         return Ok(Verdict::Wait(free_at.max(now.after(Duration::from_secs(1)))));
     }
     let single = usize::try_from(room - 1).unwrap_or(usize::MAX);
-    // A summary of one would say less than the one.
-    Ok(if messages.len() - single < 2 { Verdict::Free } else { Verdict::Summarise(single) })
+    Ok(Verdict::Summarise(single))
 }
 
 /// Programs that keep count themselves get everything: a resolution in a summary would resolve nothing.
@@ -78,6 +79,7 @@ pub(super) fn summarise(
     }
     let summed: HashSet<&MessageId> = ids.into_iter().skip(single).collect();
     let rest: Vec<&Open> = waiting.iter().filter(|open| summed.contains(&open.message.id)).collect();
+    // A summary of one would say less than the one.
     if summed.len() < 2 {
         return Ok(());
     }

@@ -2,12 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use lettre::Message as Letter;
 use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor};
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail as SmtpMail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::response::Response;
 use sha2::{Digest as _, Sha256};
 use vigia_core::model::message::{Message, MessageId, MessageKind};
 use vigia_core::model::time::Timestamp;
@@ -23,69 +27,107 @@ use crate::wording::Part;
 pub(super) async fn send(to: &str, facts: &Facts, settings: &Settings, tools: &Tools) -> Outcome {
     let letter = match letter(to, facts, settings) {
         Ok(letter) => letter,
-        Err(why) => return Outcome::Never(why),
+        Err(why) => return Outcome::Void(why),
     };
     let mail = &settings.mail;
     if !mail.sendmail.is_empty() {
         return program::sendmail(&mail.sendmail, letter.formatted(), mail.timeout, &tools.processes).await;
     }
-    let transport = match transport(mail, tools) {
-        Ok(transport) => transport,
-        Err(why) => return Outcome::Down { why, wait: None },
-    };
     // The library bounds each step; somebody who is slow at every one of them must not hold us either.
-    match tokio::time::timeout(mail.timeout, Box::pin(transport.send(letter))).await {
-        Ok(Ok(response)) => Outcome::Sent(response.first_line().unwrap_or_default().to_owned()),
-        Ok(Err(error)) => judge(&error, mail),
-        Err(_elapsed) => {
-            let seconds = mail.timeout.as_secs_f64();
-            Outcome::Down { why: format!("{} took no mail within {seconds} s", place(mail)), wait: None }
-        }
+    let handed = tokio::time::timeout(mail.timeout, Box::pin(hand_over(&letter, mail, tools))).await;
+    let Ok((outcome, connection)) = handed else {
+        let seconds = mail.timeout.as_secs_f64();
+        return Outcome::Down { why: format!("{} took no mail within {seconds} s", place(mail)), wait: None };
+    };
+    if let Some(mut connection) = connection {
+        // The mail is where it is, whatever comes of this.
+        drop(tokio::time::timeout(GOODBYE, connection.abort()).await);
     }
+    outcome
 }
+
+/// For the end of a conversation.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 fn place(mail: &Mail) -> String {
     format!("{}:{}", mail.host, mail.port)
 }
 
-/// Codes with which a server refuses us, and not this mail alone: it is too busy, or will not let us in.
-const REFUSES_US: &[u16] = &[421, 432, 454, 530, 534, 535, 538];
-
-fn judge(error: &lettre::transport::smtp::Error, mail: &Mail) -> Outcome {
-    let why = format!("{}: {}", place(mail), Chain(error));
-    let code = error.status().map(u16::from);
-    if code.is_some_and(|code| REFUSES_US.contains(&code)) {
-        return Outcome::Down { why, wait: None };
+/// One mail to one server. What it says before it hears of the recipient is about us; after that, about this mail.
+async fn hand_over(letter: &Letter, mail: &Mail, tools: &Tools) -> (Outcome, Option<AsyncSmtpConnection>) {
+    let mut connection = match open(mail, tools).await {
+        Ok(connection) => connection,
+        Err(why) => return (down(mail, &why), None),
+    };
+    let envelope = letter.envelope();
+    let addresses = envelope.to().iter().chain(envelope.from());
+    let is_odd = addresses.into_iter().any(|address| !AsRef::<str>::as_ref(address).is_ascii());
+    let parameters = if is_odd { vec![MailParameter::SmtpUtfEight] } else { Vec::new() };
+    if is_odd && !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+        let why = format!("{} takes no addresses with such letters", place(mail));
+        return (Outcome::Never(why), Some(connection));
     }
-    if error.is_permanent() {
-        return Outcome::Never(why);
+    if let Err(error) = connection.command(SmtpMail::new(envelope.from().cloned(), parameters)).await {
+        return (down(mail, &Chain(&error).to_string()), Some(connection));
     }
-    if error.is_transient() {
-        return Outcome::Later(why);
-    }
-    Outcome::Down { why, wait: None }
+    let outcome = match tell(&mut connection, letter).await {
+        Ok(response) => Outcome::Sent(response.first_line().unwrap_or_default().to_owned()),
+        Err(error) => judge(&error, mail),
+    };
+    (outcome, Some(connection))
 }
 
-fn transport(mail: &Mail, tools: &Tools) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+async fn tell(connection: &mut AsyncSmtpConnection, letter: &Letter) -> Result<Response, SmtpError> {
+    for to in letter.envelope().to() {
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await?;
+    }
+    connection.command(Data).await?;
+    connection.message(&letter.formatted()).await
+}
+
+/// A connection on which mail may be sent: secured as the configuration says, and logged in.
+async fn open(mail: &Mail, tools: &Tools) -> Result<AsyncSmtpConnection, String> {
     let parameters = || {
         TlsParameters::new(mail.host.clone()).map_err(|error| format!("cannot speak TLS: {}", Chain(&error)))
     };
-    let tls = match mail.security {
-        Security::Off => Tls::None,
-        // Never weaker than said: a server that offers no STARTTLS gets no mail.
-        Security::StartTls => Tls::Required(parameters()?),
-        Security::Tls => Tls::Wrapper(parameters()?),
-    };
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(mail.host.clone())
-        .port(mail.port)
-        .tls(tls)
-        .timeout(Some(mail.timeout));
+    let told = |error: SmtpError| Chain(&error).to_string();
+    let hello = ClientId::default();
+    let wrapper = if mail.security == Security::Tls { Some(parameters()?) } else { None };
+    let server = (mail.host.as_str(), mail.port);
+    let opened = AsyncSmtpConnection::connect_tokio1(server, Some(mail.timeout), &hello, wrapper, None).await;
+    let mut connection = opened.map_err(told)?;
+    if mail.security == Security::StartTls {
+        // Never weaker than said.
+        if !connection.can_starttls() {
+            return Err("the server offers no STARTTLS, and `smtp.tls` wants it".to_owned());
+        }
+        connection.starttls(parameters()?, &hello).await.map_err(told)?;
+    }
     if let Some(user) = &mail.user {
         let password = mail.password.as_ref().map(|secret| (tools.secrets)(secret)).transpose();
         let password = password.map_err(|why| format!("the password of `smtp` cannot be had: {why}"))?;
-        builder = builder.credentials(Credentials::new(user.clone(), password.unwrap_or_default()));
+        let credentials = Credentials::new(user.clone(), password.unwrap_or_default());
+        let mechanisms = [Mechanism::Plain, Mechanism::Login];
+        connection.auth(&mechanisms, &credentials).await.map_err(told)?;
     }
-    Ok(builder.build())
+    Ok(connection)
+}
+
+fn down(mail: &Mail, why: &str) -> Outcome {
+    Outcome::Down { why: format!("{}: {why}", place(mail)), wait: None }
+}
+
+/// What a server said of a recipient or a mail.
+fn judge(error: &SmtpError, mail: &Mail) -> Outcome {
+    let why = format!("{}: {}", place(mail), Chain(error));
+    let code = error.status().map(u16::from);
+    match code {
+        // It is about to close, or wants a login that it did not ask for before.
+        Some(421 | 530) => Outcome::Down { why, wait: None },
+        Some(_) if error.is_permanent() => Outcome::Never(why),
+        Some(_) => Outcome::Later(why),
+        None => Outcome::Down { why, wait: None },
+    }
 }
 
 fn letter(to: &str, facts: &Facts, settings: &Settings) -> Result<Letter, String> {

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use vigia_core::engine::world::World;
 use vigia_core::model::id::Name;
-use vigia_core::model::message::{Channel, Message, MessageId};
+use vigia_core::model::message::Message;
 use vigia_core::model::time::Timestamp;
 
 use crate::os::clock::Clock;
@@ -40,7 +40,7 @@ pub use settings::{Mail, Security, Settings, Tools, usual_from};
 use lanes::{LaneKey, Lanes, Mended};
 use limit::Verdict;
 use outcome::Outcome;
-use post::{Carrier, Origin, Parcel, Reported};
+use post::{Carrier, Origin, Parcel, ParcelKey, Reported};
 
 /// Read from the outbox at once, of one lane.
 const AT_ONCE: usize = 16;
@@ -50,6 +50,9 @@ const MOST: usize = 10_000;
 
 /// Messages that the disk did not take and that wait in memory.
 const UNKEPT: usize = 10_000;
+
+/// Between two tries to write down what the disk did not take.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Between two looks when nothing happens; a wake that got lost costs so much.
 const IDLE: Duration = Duration::from_secs(30);
@@ -88,9 +91,19 @@ pub struct Deliverer {
     busy: HashSet<i64>,
     /// What the disk did not take, in the order in which it came.
     memory: VecDeque<Parcel>,
-    /// What was delivered and could not be written down: never again.
-    done: HashMap<(MessageId, Channel), Outcome>,
+    /// Of those, what is under way.
+    in_flight: HashSet<ParcelKey>,
+    /// Of those, what is done: when the disk takes them at last, they are not sent again.
+    done: HashMap<ParcelKey, Outcome>,
+    /// Rows whose outcome the disk did not take; they stay under way until it does.
+    unwritten: Vec<Unwritten>,
     next_look: Timestamp,
+}
+
+struct Unwritten {
+    again: Timestamp,
+    parcel: Parcel,
+    outcome: Outcome,
 }
 
 impl Deliverer {
@@ -102,7 +115,9 @@ impl Deliverer {
             tasks: JoinSet::new(),
             busy: HashSet::new(),
             memory: VecDeque::new(),
+            in_flight: HashSet::new(),
             done: HashMap::new(),
+            unwritten: Vec::new(),
             next_look,
         }
     }
@@ -174,14 +189,17 @@ impl Deliverer {
                 // It is in the writer's backlog all the same, and goes out when the disk is well.
                 return;
             }
-            let is_known = self.memory.iter().any(|parcel| parcel.is(&message.id, &channel));
-            if !is_known && !self.done.contains_key(&(message.id.clone(), channel.clone())) {
-                self.memory.push_back(Parcel {
-                    origin: Origin::Memory,
-                    message: message.clone(),
-                    channel,
-                    attempts: 0,
-                });
+            let parcel = Parcel {
+                origin: Origin::Memory,
+                message: message.clone(),
+                channel,
+                attempts: 0,
+                not_before: None,
+            };
+            let key = parcel.key();
+            let is_waiting = self.memory.iter().any(|other| other.is(&key.0, &key.1));
+            if !is_waiting && !self.in_flight.contains(&key) && !self.done.contains_key(&key) {
+                self.memory.push_back(parcel);
             }
         }
     }
@@ -189,6 +207,7 @@ impl Deliverer {
     /// Begins what may begin.
     async fn look(&mut self) {
         let now = self.wiring.clock.now();
+        self.write_again(now).await;
         self.begin_from_memory(now);
         let waiting = match self.wiring.store.read(outbox::waiting).await {
             Ok(waiting) => waiting,
@@ -213,7 +232,10 @@ impl Deliverer {
             }
         }
         let of_rows = waiting.iter().filter_map(|lane| lane.next).filter(|next| *next > now);
-        let next = of_rows.chain(held).chain(self.lanes.next_try(now)).min();
+        let in_memory = self.memory.iter().filter_map(|parcel| parcel.not_before);
+        let unwritten = self.unwritten.iter().map(|one| one.again);
+        let ours = in_memory.chain(unwritten).filter(|next| *next > now);
+        let next = of_rows.chain(held).chain(ours).chain(self.lanes.next_try(now)).min();
         self.next_look = next.map_or(now.after(IDLE), |next| next.min(now.after(IDLE)));
     }
 
@@ -281,7 +303,13 @@ impl Deliverer {
         let mut kept = VecDeque::new();
         while let Some(parcel) = self.memory.pop_front() {
             let key = LaneKey::of(&parcel.channel, &parcel.message.contact);
-            if self.lanes.room(&key, now) > 0 { self.begin(key, parcel) } else { kept.push_back(parcel) }
+            let is_due = parcel.not_before.is_none_or(|next| next <= now);
+            if is_due && self.lanes.room(&key, now) > 0 {
+                self.in_flight.insert(parcel.key());
+                self.begin(key, parcel);
+            } else {
+                kept.push_back(parcel);
+            }
         }
         self.memory = kept;
     }
@@ -301,30 +329,57 @@ impl Deliverer {
             if self.lanes.room(key, now) == 0 {
                 return;
             }
-            if !self.busy.insert(open.id) {
-                continue;
-            }
             let parcel = Parcel {
                 origin: Origin::Row(open.id),
                 message: open.message,
                 channel: open.channel,
                 attempts: open.attempts,
+                not_before: None,
             };
+            if self.in_flight.contains(&parcel.key()) || !self.busy.insert(open.id) {
+                continue;
+            }
+            // The disk took it after all.
+            self.memory.retain(|other| !other.is(&parcel.message.id, &parcel.channel));
             self.begin(key.clone(), parcel);
         }
     }
 
     fn begin(&mut self, key: LaneKey, parcel: Parcel) {
         self.lanes.enter(&key);
-        let known = self.done.get(&(parcel.message.id.clone(), parcel.channel.clone())).cloned();
-        let carrier = Carrier {
+        let known = self.done.get(&parcel.key()).cloned();
+        let carrier = self.carrier();
+        self.tasks.spawn(async move { (key, carrier.carry(parcel, known).await) });
+    }
+
+    fn carrier(&self) -> Carrier {
+        Carrier {
             store: self.wiring.store.clone(),
             world: self.wiring.worlds.borrow().clone(),
             settings: self.wiring.settings.borrow().clone(),
             tools: self.wiring.tools.clone(),
             clock: self.wiring.clock.clone(),
-        };
-        self.tasks.spawn(async move { (key, carrier.carry(parcel, known).await) });
+        }
+    }
+
+    /// What the disk did not take before.
+    async fn write_again(&mut self, now: Timestamp) {
+        for one in std::mem::take(&mut self.unwritten) {
+            let is_due = one.again <= now;
+            if is_due && self.carrier().write_down(&one.parcel, &one.outcome).await {
+                self.release(&one.parcel);
+            } else if is_due {
+                self.unwritten.push(Unwritten { again: now.after(AGAIN), ..one });
+            } else {
+                self.unwritten.push(one);
+            }
+        }
+    }
+
+    fn release(&mut self, parcel: &Parcel) {
+        if let Origin::Row(id) = parcel.origin {
+            self.busy.remove(&id);
+        }
     }
 
     async fn take_back(&mut self, ended: Result<(LaneKey, Reported), tokio::task::JoinError>) {
@@ -337,26 +392,41 @@ impl Deliverer {
             }
         };
         self.lanes.leave(&key);
-        if let Origin::Row(id) = reported.parcel.origin {
-            self.busy.remove(&id);
-        }
-        let Some(outcome) = reported.outcome else { return };
+        let Reported { parcel, outcome, is_new, is_written } = reported;
+        let Some(outcome) = outcome else { return self.release(&parcel) };
         let now = self.wiring.clock.now();
-        let mended = self.judge_lane(&key, &outcome, now);
-        self.count(&reported.parcel, &outcome);
-        self.tell(&reported.parcel, &outcome, now);
-        let id = (reported.parcel.message.id.clone(), reported.parcel.channel.clone());
-        let is_final = matches!(outcome, Outcome::Sent(_) | Outcome::Never(_));
-        if reported.is_written {
-            self.done.remove(&id);
-        } else if is_final {
-            self.done.insert(id, outcome);
-        } else if reported.parcel.origin == Origin::Memory {
-            self.memory.push_back(reported.parcel);
+        let mut mended = Mended::No;
+        if is_new {
+            mended = self.judge_lane(&key, &outcome, now);
+            self.count(&parcel, &outcome);
+            self.tell(&parcel, &outcome, now);
         }
+        self.file(parcel, outcome, is_written, now);
         if let Mended::After(silence) = mended {
             info!(event = "notify.recovered", channel = key.channel, duration = ?silence, "the channel works again");
             self.hurry(key).await;
+        }
+    }
+
+    /// Where it is known from now on.
+    fn file(&mut self, mut parcel: Parcel, outcome: Outcome, is_written: bool, now: Timestamp) {
+        let key = parcel.key();
+        match parcel.origin {
+            Origin::Row(_) if is_written => {
+                self.release(&parcel);
+                self.done.remove(&key);
+            }
+            Origin::Row(_) => self.unwritten.push(Unwritten { again: now.after(AGAIN), parcel, outcome }),
+            Origin::Memory => {
+                self.in_flight.remove(&key);
+                if outcome.is_final() {
+                    self.done.insert(key, outcome);
+                } else {
+                    parcel.attempts += 1;
+                    parcel.not_before = Some(post::next_try(now, parcel.attempts, &outcome));
+                    self.memory.push_back(parcel);
+                }
+            }
         }
     }
 
@@ -378,6 +448,7 @@ impl Deliverer {
                 Mended::No
             }
             Outcome::Sent(_) | Outcome::Later(_) | Outcome::Never(_) => self.lanes.works(key, now),
+            Outcome::Void(_) => Mended::No,
         }
     }
 
@@ -396,7 +467,7 @@ impl Deliverer {
         let word = parcel.channel.word();
         self.wiring.health.send_modify(|health| match outcome {
             Outcome::Sent(_) => *health.sent.entry(word).or_default() += 1,
-            Outcome::Never(_) => *health.failed.entry(word).or_default() += 1,
+            Outcome::Never(_) | Outcome::Void(_) => *health.failed.entry(word).or_default() += 1,
             Outcome::Later(_) | Outcome::Down { .. } => {}
         });
     }
@@ -409,7 +480,7 @@ impl Deliverer {
                 let latency = now.since(parcel.message.at);
                 info!(event = "notify.sent", contact, channel, message = %id, ?latency, "told");
             }
-            Outcome::Never(why) => {
+            Outcome::Never(why) | Outcome::Void(why) => {
                 warn!(event = "notify.failed", contact, channel, message = %id, error = %why, "could not be told");
             }
             Outcome::Later(why) | Outcome::Down { why, .. } => {

@@ -11,8 +11,20 @@ pub(super) enum Outcome {
     Later(String),
     /// The channel itself does not work: nothing else is tried on it for a while.
     Down { why: String, wait: Option<Duration> },
-    /// Never, and why.
+    /// Never: the channel refused it.
     Never(String),
+    /// Never, and the channel was not even asked: there is no point in it any more, or no way.
+    Void(String),
+}
+
+impl Outcome {
+    /// Nothing more comes of it.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Sent(_) | Self::Never(_) | Self::Void(_) => true,
+            Self::Later(_) | Self::Down { .. } => false,
+        }
+    }
 }
 
 /// The longest wait that a channel may ask for.

@@ -1,7 +1,6 @@
 //! One delivery from the outbox to its channel and back: marked, sent, written down.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vigia_core::engine::world::World;
 use vigia_core::model::message::{Channel, Message, MessageId};
@@ -30,9 +29,18 @@ pub(super) struct Parcel {
     pub(super) message: Message,
     pub(super) channel: Channel,
     pub(super) attempts: u32,
+    /// Of one that is known nowhere else.
+    pub(super) not_before: Option<Timestamp>,
 }
 
+/// What tells one delivery from all others.
+pub(super) type ParcelKey = (MessageId, Channel);
+
 impl Parcel {
+    pub(super) fn key(&self) -> ParcelKey {
+        (self.message.id.clone(), self.channel.clone())
+    }
+
     pub(super) fn is(&self, id: &MessageId, channel: &Channel) -> bool {
         self.message.id == *id && self.channel == *channel
     }
@@ -44,6 +52,8 @@ pub(super) struct Reported {
     pub(super) parcel: Parcel,
     /// None: it was no longer waiting, and nothing was sent.
     pub(super) outcome: Option<Outcome>,
+    /// The channel was asked just now; else it is an older outcome that had to be written down.
+    pub(super) is_new: bool,
     pub(super) is_written: bool,
 }
 
@@ -73,32 +83,28 @@ pub(super) struct Carrier {
 impl Carrier {
     /// `known`: what became of it before, where that could not be written down.
     pub(super) async fn carry(self, parcel: Parcel, known: Option<Outcome>) -> Reported {
-        let is_known = known.is_some();
-        let outcome = match (known, parcel.origin) {
-            (Some(outcome), _) => outcome,
-            (None, Origin::Memory) => self.send(&parcel).await,
-            (None, Origin::Row(id)) => {
-                match self.store.write(move |connection| outbox::begin(connection, id)).await {
-                    Ok(true) => self.send(&parcel).await,
-                    Ok(false) => return Reported { parcel, outcome: None, is_written: true },
-                    // The disk is full: a message that may come twice after a crash is better than none.
-                    Err(StoreError::NotKept(_)) => self.send(&parcel).await,
-                    Err(_error) => return Reported { parcel, outcome: None, is_written: true },
+        if let Some(outcome) = known {
+            let is_written = self.write_down(&parcel, &outcome).await;
+            return Reported { parcel, outcome: Some(outcome), is_new: false, is_written };
+        }
+        if let Origin::Row(id) = parcel.origin {
+            match self.store.write(move |connection| outbox::begin(connection, id)).await {
+                // On a full disk: a message that may come twice after a crash is better than none.
+                Ok(true) | Err(StoreError::NotKept(_)) => {}
+                Ok(false) | Err(_) => {
+                    return Reported { parcel, outcome: None, is_new: false, is_written: true };
                 }
             }
-        };
-        let is_written = match parcel.origin {
-            Origin::Row(id) => self.write_down(id, &parcel, &outcome).await,
-            Origin::Memory => false,
-        };
-        // What was known is not told again.
-        Reported { parcel, outcome: (!is_known || !is_written).then_some(outcome), is_written }
+        }
+        let outcome = self.send(&parcel).await;
+        let is_written = self.write_down(&parcel, &outcome).await;
+        Reported { parcel, outcome: Some(outcome), is_new: true, is_written }
     }
 
     async fn send(&self, parcel: &Parcel) -> Outcome {
         let now = self.clock.now();
         if now.since(parcel.message.at) > PATIENCE {
-            return Outcome::Never(format!("nobody took it within {} hours", PATIENCE.as_secs() / 3600));
+            return Outcome::Void(format!("nobody took it within {} hours", PATIENCE.as_secs() / 3600));
         }
         let facts = Facts {
             message: parcel.message.clone(),
@@ -106,7 +112,7 @@ impl Carrier {
             url: self.settings.url.clone(),
         };
         let Some(contact) = facts.contact() else {
-            return Outcome::Never("the contact is no longer in the configuration".to_owned());
+            return Outcome::Void("the contact is no longer in the configuration".to_owned());
         };
         let (settings, tools) = (&*self.settings, &self.tools);
         match &parcel.channel {
@@ -123,15 +129,18 @@ impl Carrier {
         }
     }
 
-    async fn write_down(&self, id: i64, parcel: &Parcel, outcome: &Outcome) -> bool {
+    /// Whether it is on the disk now.
+    pub(super) async fn write_down(&self, parcel: &Parcel, outcome: &Outcome) -> bool {
+        let Origin::Row(id) = parcel.origin else { return false };
         let now = self.clock.now();
         let (outcome, attempts) = (outcome.clone(), parcel.attempts + 1);
         let written = self.store.write_lightly(move |connection| match &outcome {
             Outcome::Sent(said) => outbox::end(connection, id, DeliveryStatus::Sent, now, said),
-            Outcome::Never(why) => outbox::end(connection, id, DeliveryStatus::Failed, now, why),
-            Outcome::Later(why) => outbox::postpone(connection, id, Some(next(now, attempts, None)), why),
-            Outcome::Down { why, wait } => {
-                outbox::postpone(connection, id, Some(next(now, attempts, *wait)), why)
+            Outcome::Never(why) | Outcome::Void(why) => {
+                outbox::end(connection, id, DeliveryStatus::Failed, now, why)
+            }
+            Outcome::Later(why) | Outcome::Down { why, .. } => {
+                outbox::postpone(connection, id, Some(next_try(now, attempts, &outcome)), why)
             }
         });
         written.await.is_ok()
@@ -139,10 +148,14 @@ impl Carrier {
 }
 
 /// A little later than the lane is tried again, so that it is not always the same message that finds out.
-fn next(now: Timestamp, attempts: u32, asked: Option<Duration>) -> Timestamp {
+pub(super) fn next_try(now: Timestamp, attempts: u32, outcome: &Outcome) -> Timestamp {
+    let asked = match outcome {
+        Outcome::Down { wait, .. } => *wait,
+        Outcome::Sent(_) | Outcome::Later(_) | Outcome::Never(_) | Outcome::Void(_) => None,
+    };
     now.after(wait_after(attempts, asked).mul_f64(1.25))
 }
 
 fn gone(what: &str) -> Outcome {
-    Outcome::Never(format!("the contact has no `{what}` any more"))
+    Outcome::Void(format!("the contact has no `{what}` any more"))
 }

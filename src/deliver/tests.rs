@@ -10,7 +10,7 @@ use vigia_core::engine::world::World;
 use vigia_core::model::contact::{Contact, RateLimit};
 use vigia_core::model::event::{Event, What};
 use vigia_core::model::id::ObjectKey;
-use vigia_core::model::message::{About, MessageKind};
+use vigia_core::model::message::{About, Channel, MessageKind};
 use vigia_core::model::state::State;
 
 use super::facts::tests::{NOW, contact, message, notice, world};
@@ -70,12 +70,11 @@ impl Post {
         self.store.health().wait_for(|health| health.commits > commits).await.unwrap();
     }
 
-    /// Delivers until nothing waits that could go, and returns the outbox, oldest first.
-    async fn deliver(&self) -> Vec<Listed> {
+    fn start(&self) -> Running {
         let stop = CancellationToken::new();
-        let (_settings, settings) = watch::channel(Arc::new(settings()));
-        let (_worlds, worlds) = watch::channel(self.world.clone());
-        let (_unkept, unkept) = mpsc::channel(1);
+        let (settings_sender, settings) = watch::channel(Arc::new(settings()));
+        let (worlds_sender, worlds) = watch::channel(self.world.clone());
+        let (unkept_sender, unkept) = mpsc::channel(1);
         let deliverer = Deliverer::new(Wiring {
             store: self.store.clone(),
             worlds,
@@ -89,14 +88,23 @@ impl Post {
             },
             clock: self.clock.clone(),
         });
-        let running = tokio::spawn(deliverer.run(stop.clone()));
+        let task = tokio::spawn(deliverer.run(stop.clone()));
+        Running { stop, task, unkept: unkept_sender, _kept: (settings_sender, worlds_sender) }
+    }
+
+    /// Delivers until nothing waits that could go, and returns the outbox, oldest first.
+    async fn deliver(&self) -> Vec<Listed> {
+        let running = self.start();
+        self.settled().await;
+        running.end().await;
+        self.outbox().await
+    }
+
+    async fn settled(&self) {
         let mut health = self.store.health();
         while !self.outbox().await.iter().flat_map(|listed| &listed.ways).all(is_settled) {
             health.changed().await.unwrap();
         }
-        stop.cancel();
-        running.await.unwrap();
-        self.outbox().await
     }
 
     async fn outbox(&self) -> Vec<Listed> {
@@ -104,6 +112,20 @@ impl Post {
         let mut page = self.store.read(move |connection| list(connection, &filter)).await.unwrap().items;
         page.reverse();
         page
+    }
+}
+
+struct Running {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    unkept: mpsc::Sender<Message>,
+    _kept: (watch::Sender<Arc<Settings>>, watch::Sender<Arc<World>>),
+}
+
+impl Running {
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
     }
 }
 
@@ -185,15 +207,11 @@ async fn what_can_never_arrive_has_failed_and_says_why() {
 async fn a_program_that_asks_for_another_try_gets_it_and_is_not_overtaken() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("told");
-    let script = format!("echo \"$1 $2\" >> {}; test \"$2\" != PROBLEM || exit 75", file.display());
-    let words = ["/bin/sh", "-c", &script, "sh", "${service.name}", "${host.name}"];
-    let mut words = words.map(str::to_owned).to_vec();
-    words[5] = "x".to_owned();
     let script = format!(
         "echo \"$1 $NAGIOS_NOTIFICATIONTYPE\" >> {}; test $NAGIOS_NOTIFICATIONTYPE-$1 != PROBLEM-A || exit 75",
         file.display()
     );
-    words[2] = script;
+    let words = ["/bin/sh", "-c", &script, "sh", "${service.name}"].map(str::to_owned).to_vec();
     let post = Post::new(vec![Contact { run: Some(words), email: Vec::new(), ..contact("ana") }]);
     post.decide(vec![run_message(MessageKind::Problem, "A", 1), run_message(MessageKind::Problem, "B", 1)])
         .await;
@@ -264,4 +282,22 @@ async fn beyond_its_rate_limit_a_contact_gets_one_summary() {
     let last = &outbox.last().unwrap().ways[0];
     assert_eq!(last.status, DeliveryStatus::Waiting);
     assert!(last.reason.contains("rate limit"), "{last:?}");
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_take_is_sent_all_the_same_and_not_again_when_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("told");
+    let post = Post::new(vec![writer_to("ana", &file)]);
+    let running = post.start();
+    let message = run_message(MessageKind::Problem, "HTTP", 1);
+    running.unkept.send(message.clone()).await.unwrap();
+    let mut health = post.health.subscribe();
+    health.wait_for(|health| health.sent.get("run") == Some(&1)).await.unwrap();
+    post.decide(vec![message]).await;
+    post.settled().await;
+    running.end().await;
+    assert_eq!(statuses(&post.outbox().await), [DeliveryStatus::Sent]);
+    assert_eq!(lines(&file).len(), 1);
+    assert_eq!(post.health.borrow().sent["run"], 1, "counted once");
 }

@@ -38,7 +38,7 @@ pub(super) async fn send(
             Post { url, headers: webhook.headers.clone(), body: body.to_string(), timeout: webhook.timeout }
         }
         Ok(Body::Nothing(why)) => return Outcome::Sent(why.to_owned()),
-        Err(why) => return Outcome::Never(why),
+        Err(why) => return Outcome::Void(why),
     };
     match post(&request, &tools.shared).await {
         Ok(reply) => judge(reply, now),

@@ -319,3 +319,13 @@ pub fn hold(connection: &Connection, contact: &str, until: Timestamp, reason: &s
 pub fn hurry_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE delivery SET next = NULL WHERE status = 'waiting'", []).map(drop)
 }
+
+/// How many messages wait for a contact, by whatever way.
+pub fn count_waiting(connection: &Connection, contact: &str) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT count(DISTINCT message) FROM delivery WHERE status = 'waiting' AND contact = ?1",
+        )?
+        .query_row([contact], |row| row.get(0))
+        .map(rows::unsigned)
+}

@@ -16,6 +16,8 @@ use crate::web::frame::Seen;
 pub(crate) async fn status(Extension(seen): Extension<Seen>) -> Json<Value> {
     let process = seen.web.backend.process();
     let health = seen.web.backend.health();
+    let delivery = seen.web.backend.delivery();
+    let dead = delivery.dead.iter().map(|dead| format!("messages wait, a channel does not work: {dead}"));
     let totals = &seen.world.totals;
     let ([up, down, unreachable], [ok, warning, critical, unknown]) = (totals.hosts, totals.services);
     Json(json!({
@@ -41,7 +43,8 @@ pub(crate) async fn status(Extension(seen): Extension<Seen>) -> Json<Value> {
         "config_refused": health.refused,
         "store_trouble": seen.web.backend.alerts().store,
         "quarantined": health.quarantine.len(),
-        "notices": health.notices.iter().map(|notice| notice.text.as_str()).collect::<Vec<&str>>(),
+        "notifications": { "waiting": delivery.waiting, "oldest": seconds(delivery.oldest), "dead": delivery.dead },
+        "notices": health.notices.iter().map(|notice| notice.text.clone()).chain(dead).collect::<Vec<String>>(),
     }))
 }
 
