@@ -34,12 +34,15 @@ pub fn command(address: &str, port: u16, folder: &Path) -> Command {
     command.arg(format!("--pid-file={}", folder.join("pid").display()));
     command.arg(format!("--init-file={}", folder.join("init.sql").display()));
     command.args(["--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"]);
-    command.args(["--performance-schema=off", "--skip-name-resolve"]);
+    command.args(["--performance-schema=off", "--skip-name-resolve", NO_AIO]);
     if is_root() {
         command.arg("--user=root");
     }
     command
 }
+
+/// The system has few places for native asynchronous I/O, and servers side by side run out of them.
+const NO_AIO: &str = "--innodb-use-native-aio=0";
 
 fn install(folder: &Path) {
     fs::write(
@@ -52,7 +55,7 @@ fn install(folder: &Path) {
     .expect("the init file");
     let mut command = Command::new("/usr/bin/mariadb-install-db");
     command.arg("--no-defaults").arg(format!("--datadir={}", folder.join("data").display()));
-    command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
+    command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", NO_AIO]);
     if is_root() {
         command.arg("--user=root");
     }
