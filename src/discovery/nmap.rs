@@ -1,5 +1,6 @@
 //! The engine nmap: the program with an argument vector, its XML in a file that is read whatever became of the program.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use tokio::time::{Duration, Instant};
@@ -66,16 +67,37 @@ pub async fn run(
     folder: &Path,
     stop: &CancellationToken,
 ) -> Result<Sweep, NmapError> {
+    let plan = Plan { engine: Engine::Nmap, ..plan.clone() };
+    let mut whole = Sweep { plan: plan.clone(), is_complete: true, ..Sweep::default() };
+    // One run of nmap knows one of the two internets.
+    let (four, six): (Vec<IpAddr>, Vec<IpAddr>) =
+        targets.addresses.iter().partition(|address| address.is_ipv4());
+    for addresses in [four, six].into_iter().filter(|addresses| !addresses.is_empty()) {
+        let part = run_one(&addresses, &plan, folder, stop).await?;
+        whole.findings.extend(part.findings);
+        whole.looked_at += addresses.len();
+        whole.is_complete &= part.is_complete;
+        whole.unknown.extend(part.unknown);
+    }
+    Ok(whole)
+}
+
+async fn run_one(
+    addresses: &[IpAddr],
+    plan: &Plan,
+    folder: &Path,
+    stop: &CancellationToken,
+) -> Result<Sweep, NmapError> {
     let program = program().ok_or(NmapError::Missing)?;
     files::make_folder(folder, 0o755)?;
     let number = std::process::id();
     let (list, xml) =
         (folder.join(format!("nmap.{number}.targets")), folder.join(format!("nmap.{number}.xml")));
-    let text: String = targets.addresses.iter().map(|address| format!("{address}\n")).collect();
+    let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
     files::write(&list, text.as_bytes(), 0o600)?;
     let mut argv = vec![program.display().to_string()];
     argv.extend(arguments(plan, nix::unistd::geteuid().is_root(), &list, &xml));
-    if targets.addresses.first().is_some_and(std::net::IpAddr::is_ipv6) {
+    if addresses.iter().any(IpAddr::is_ipv6) {
         argv.push("-6".to_owned());
     }
     let ended = follow(argv, stop).await;
@@ -91,8 +113,6 @@ pub async fn run(
         },
     };
     let mut sweep = sweep(report.unwrap_or_default(), Engine::Nmap);
-    sweep.plan = Plan { engine: Engine::Nmap, ..plan.clone() };
-    sweep.looked_at = targets.addresses.len();
     if !sweep.is_complete {
         sweep.unknown.push(format!("all of it: {said} before it was done"));
     }

@@ -345,3 +345,40 @@ async fn a_state_folder_that_cannot_be_written_is_named_and_the_result_is_shown_
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("new  192.0.2.10") && said.contains("cannot create"), "{said}");
 }
+
+#[tokio::test]
+async fn a_service_that_changed_or_came_is_told_and_its_check_stays() {
+    let mut lan = Lan::start();
+    let web = lan.machine("192.0.2.10", &card(0x10));
+    let ssh = |version: &str| python(22, &format!("c.sendall(b'SSH-2.0-toy_{version}\\r\\n'); c.recv(500)"));
+    lan.serve(web, 22, |_| ssh("1.0"));
+    let scan = ["discover", "192.0.2.10", "-T4", "--scan", "22,2222", "--write"];
+    lan.done(&scan);
+    lan.silence(web);
+    lan.serve(web, 22, |_| ssh("2.0"));
+    lan.serve(web, 2222, |_| python(2222, "c.sendall(b'SSH-2.0-other_3\\r\\n'); c.recv(500)"));
+    let said = lan.done(&scan);
+    assert!(said.contains("SSH: 22/tcp ssh toy 1.0 → 22/tcp ssh toy 2.0"), "{said}");
+    assert!(said.contains("new service SSH_2222") && said.contains("0 new, 1 changed"), "{said}");
+    lan.silence(web);
+    let said = lan.done(&scan);
+    assert!(said.contains("SSH_2222 does not answer"), "{said}");
+    let page = lan.read("state/discovered/manual.yaml");
+    assert!(
+        page.contains("      SSH: {ssh: {}}") && page.contains("      SSH_2222: {ssh: {port: 2222}}"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_hand_written_host_keeps_nothing_that_was_discovered_from_running() {
+    let mut lan = Lan::start();
+    lan.machine("192.0.2.10", &card(0x10));
+    lan.write("etc/vigia.yaml", "hosts:\n  \"bad;name\": 192.0.2.9\n  good: 192.0.2.1\n");
+    let _daemon = lan.daemon();
+    wait_for(&lan, "/api/v1/hosts", |answer| answer["total"] == 1).await;
+    lan.done(&["discover", "192.0.2.10", "-T4", "--scan", "ping", "--write"]);
+    let hosts = wait_for(&lan, "/api/v1/hosts", |answer| answer["total"] == 2).await;
+    let names: Vec<&str> = items(&hosts).iter().filter_map(|host| host["host_name"].as_str()).collect();
+    assert_eq!(names, ["192.0.2.10", "good"]);
+}
