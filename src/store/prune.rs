@@ -59,46 +59,72 @@ impl Pruner {
     }
 }
 
+/// What goes, and how long it is kept. In the SQL `?1` is the time before which it is too old, `?2` how many at once.
+type Step = (&'static str, fn(Retention) -> Duration);
+
+const STEPS: [Step; 6] = [
+    (
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 AND kind = 'state' LIMIT ?2)",
+        |kept| kept.states,
+    ),
+    (
+        "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 AND kind <> 'state' LIMIT ?2)",
+        |kept| kept.events,
+    ),
+    // With its deliveries. One that still waits is ended by whoever delivers, long before.
+    (
+        "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM delivery \
+         WHERE delivery.message = message.id AND status IN ('waiting', 'sending')) LIMIT ?2)",
+        |kept| kept.events,
+    ),
+    ("DELETE FROM downtime WHERE id IN (SELECT id FROM downtime WHERE ended < ?1 LIMIT ?2)", |kept| {
+        kept.events
+    }),
+    (
+        "DELETE FROM alarm WHERE id IN \
+         (SELECT id FROM alarm WHERE is_open = 0 AND last < ?1 AND closed < ?1 LIMIT ?2)",
+        |kept| kept.alarms,
+    ),
+    ("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)", |kept| kept.audit),
+];
+
 /// Deletes some of what is too old, and says whether there is more.
 fn prune(connection: &Connection, retention: Retention, now: Timestamp) -> rusqlite::Result<bool> {
-    let steps = [
-        (
-            "DELETE FROM event WHERE id IN \
-             (SELECT id FROM event WHERE at < ?1 AND kind = 'state' LIMIT ?2)",
-            retention.states,
-        ),
-        (
-            "DELETE FROM event WHERE id IN \
-             (SELECT id FROM event WHERE at < ?1 AND kind <> 'state' LIMIT ?2)",
-            retention.events,
-        ),
-        // With its deliveries. One that still waits is ended by whoever delivers, long before.
-        (
-            "DELETE FROM message WHERE id IN \
-             (SELECT id FROM message WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM delivery \
-             WHERE delivery.message = message.id AND status IN ('waiting', 'sending')) LIMIT ?2)",
-            retention.events,
-        ),
-        (
-            "DELETE FROM downtime WHERE id IN \
-             (SELECT id FROM downtime WHERE ended < ?1 LIMIT ?2)",
-            retention.events,
-        ),
-        (
-            "DELETE FROM alarm WHERE id IN \
-             (SELECT id FROM alarm WHERE is_open = 0 AND last < ?1 AND closed < ?1 LIMIT ?2)",
-            retention.alarms,
-        ),
-        (
-            "DELETE FROM audit WHERE id IN \
-             (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)",
-            retention.audit,
-        ),
-    ];
     let mut is_behind = false;
-    for (sql, kept) in steps {
-        let deleted = connection.prepare_cached(sql)?.execute((now.before(kept).as_micros(), AT_ONCE))?;
+    for (sql, kept) in STEPS {
+        let before = now.before(kept(retention)).as_micros();
+        let deleted = connection.prepare_cached(sql)?.execute((before, AT_ONCE))?;
         is_behind |= i64::try_from(deleted).unwrap_or(i64::MAX) == AT_ONCE;
     }
     Ok(is_behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema;
+    use super::*;
+
+    /// How SQLite would find the rows of each step.
+    fn plans() -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vigia.db");
+        let mut connection = Connection::open(&path).unwrap();
+        schema::migrate(&mut connection, &path).unwrap();
+        let plan = |(sql, _): Step| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let lines = statement.query_map((0, AT_ONCE), |row| row.get::<_, String>(3)).unwrap();
+            lines.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+        };
+        STEPS.into_iter().map(plan).collect()
+    }
+
+    #[test]
+    fn no_step_walks_over_rows_that_are_kept() {
+        let plans = plans();
+        let wanted = ["event_state_at", "event_other_at", "downtime_ended", "alarm_open", "audit_at"];
+        for (plan, index) in plans.iter().zip(wanted) {
+            assert!(plan.contains(&format!("{index} (")), "{index} is not used: {plan}");
+            assert!(!plan.contains("SCAN"), "{plan}");
+        }
+    }
 }

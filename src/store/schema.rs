@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_notification.sql"),
     include_str!("migrations/0003_absent.sql"),
     include_str!("migrations/0004_outbox.sql"),
+    include_str!("migrations/0005_prune.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".
