@@ -16,7 +16,6 @@ use super::table::Table;
 use super::timers::{Timer, Timers};
 use super::world::{Absent, AbsentStatus, NextIds, Records, Restored, World};
 use super::{Engine, Index, tell};
-use crate::model::alarm::AlarmStatus;
 use crate::model::event::{Event, What};
 use crate::model::host::Host;
 use crate::model::id::{Checkable, Name, ObjectKey};
@@ -325,12 +324,6 @@ impl Engine {
             }
         }
         restored
-    }
-
-    /// Alarms that are open, by what they are about.
-    pub fn open_alarms(&self) -> impl Iterator<Item = &ObjectKey> {
-        let open = |alarm: &&Arc<crate::model::alarm::Alarm>| alarm.status == AlarmStatus::Open;
-        self.world.records.alarms.values().filter(open).map(|alarm| &alarm.subject)
     }
 }
 

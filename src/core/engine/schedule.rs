@@ -47,20 +47,6 @@ impl Engine {
         }
     }
 
-    /// A job that was taken and never ran goes back to the front.
-    pub fn give_back(&mut self, job: &Job, now: Timestamp) {
-        let object = match job.generation == self.generation {
-            true => Some(job.object),
-            false => self.world.inventory.find_also_renamed(&job.key()),
-        };
-        let Some(object) = object else { return };
-        let slot = self.agenda.slot_mut(object);
-        if slot.running.take().is_some() {
-            self.agenda.demand(object, now, false);
-            self.show_plan(object);
-        }
-    }
-
     /// The clock jumped: planned checks move with it, so that neither a thousand are late at once nor all wait.
     /// A check that is due about now or within its interval stays, so being told twice of one jump does no harm.
     pub fn shift(&mut self, by_micros: i64, now: Timestamp) {

@@ -47,11 +47,6 @@ impl<'a> Metric<'a> {
     pub fn at_least(self, min: f64) -> Self {
         Self { min: Some(min), ..self }
     }
-
-    #[must_use]
-    pub fn at_most(self, max: f64) -> Self {
-        Self { max: Some(max), ..self }
-    }
 }
 
 /// The metrics of a text in their order, each bad token in its place.
