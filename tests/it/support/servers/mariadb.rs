@@ -55,7 +55,12 @@ fn install(folder: &Path) {
     .expect("the init file");
     let mut command = Command::new("/usr/bin/mariadb-install-db");
     command.arg("--no-defaults").arg(format!("--datadir={}", folder.join("data").display()));
-    command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", NO_AIO]);
+    command.args([
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve",
+        NO_AIO,
+    ]);
     if is_root() {
         command.arg("--user=root");
     }
