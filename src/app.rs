@@ -243,13 +243,10 @@ fn start(built: Built) -> Running {
     let settings = built.configuration.settings();
     let (configuration, sources) = built.configuration.run(&built.tools, &built.store, &built.desk);
     let watcher = watch_files(sources);
-    let (vitals, told) = Vitals::new(Organs {
-        store: built.store.health(),
-        config: configuration.health.subscribe(),
-        files: WatchedFiles::of(watcher.as_ref()),
-        meters: built.meters.clone(),
-        clock: built.clock.clone(),
-    });
+    let (store, config) = (built.store.health(), configuration.health.subscribe());
+    let (files, meters, clock) =
+        (WatchedFiles::of(watcher.as_ref()), built.meters.clone(), built.clock.clone());
+    let (vitals, told) = Vitals::new(Organs { store, config, files, meters, clock });
 
     parts.spawn("vitals", |stop| vitals.run(stop));
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
@@ -278,18 +275,12 @@ fn start(built: Built) -> Running {
         });
         run_checks(executor, stop)
     });
-    let (delivery_sender, delivery) = watch::channel(deliver::Health::default());
+    let (health_sender, delivery) = watch::channel(deliver::Health::default());
     parts.spawn("deliver", |stop| {
-        let deliverer = Deliverer::new(deliver::Wiring {
-            store: built.store.clone(),
-            worlds: worlds.clone(),
-            settings: configuration.delivery.clone(),
-            unkept,
-            health: delivery_sender,
-            tools: means(&built.tools),
-            clock: built.clock.clone(),
-        });
-        deliverer.run(stop)
+        let tools = means(&built.tools);
+        let settings = configuration.delivery.clone();
+        let ends = deliver::Ends { worlds: worlds.clone(), settings, unkept, health: health_sender };
+        Deliverer::new(built.store.clone(), built.clock.clone(), tools, ends).run(stop)
     });
     let handle = Handle::new(Ends {
         inbox: inbox.clone(),
@@ -304,16 +295,9 @@ fn start(built: Built) -> Running {
         started: built.started,
     });
     parts.spawn("reload", |stop| {
-        let reloader = Reloader::new(reload::Wiring {
-            requests,
-            inbox,
-            health: configuration.health.clone(),
-            load: configuration.load.clone(),
-            watcher,
-            clock: built.clock,
-            meters: built.meters,
-        });
-        reloader.run(stop)
+        let (health, load) = (configuration.health.clone(), configuration.load.clone());
+        let (clock, meters) = (built.clock, built.meters);
+        Reloader::new(reload::Wiring { requests, inbox, health, load, watcher, clock, meters }).run(stop)
     });
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices);
     let definitions = origins::definitions(configuration.request.clone());

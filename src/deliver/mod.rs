@@ -11,9 +11,8 @@ mod mail;
 mod outcome;
 mod post;
 mod program;
+mod returned;
 mod settings;
-#[cfg(test)]
-mod tests;
 mod webhook;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -23,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use vigia_core::engine::world::World;
 use vigia_core::model::id::Name;
 use vigia_core::model::message::Message;
@@ -37,7 +36,7 @@ use crate::telemetry::Chain;
 pub use lanes::Dead;
 pub use settings::{Mail, Security, Settings, Tools, usual_from};
 
-use lanes::{LaneKey, Lanes, Mended};
+use lanes::{LaneKey, Lanes};
 use limit::Verdict;
 use outcome::Outcome;
 use post::{Carrier, Origin, Parcel, ParcelKey, Reported};
@@ -57,16 +56,13 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks when nothing happens; a wake that got lost costs so much.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Everything a deliverer needs.
-pub struct Wiring {
-    pub store: Store,
+/// What ties a deliverer to the rest of the daemon.
+pub struct Ends {
     pub worlds: watch::Receiver<Arc<World>>,
     pub settings: watch::Receiver<Arc<Settings>>,
     /// What the disk did not take. Emptied by us; full: the writer keeps the message for later.
     pub unkept: mpsc::Receiver<Message>,
     pub health: watch::Sender<Health>,
-    pub tools: Tools,
-    pub clock: Clock,
 }
 
 /// How delivery stands, for pages and metrics.
@@ -84,7 +80,10 @@ pub struct Health {
 
 /// The task. [`run`](Self::run) is all of it.
 pub struct Deliverer {
-    wiring: Wiring,
+    store: Store,
+    clock: Clock,
+    tools: Tools,
+    ends: Ends,
     lanes: Lanes,
     tasks: JoinSet<(LaneKey, Reported)>,
     /// Rows under way.
@@ -107,10 +106,13 @@ struct Unwritten {
 }
 
 impl Deliverer {
-    pub fn new(wiring: Wiring) -> Self {
-        let next_look = wiring.clock.now();
+    pub fn new(store: Store, clock: Clock, tools: Tools, ends: Ends) -> Self {
+        let next_look = clock.now();
         Self {
-            wiring,
+            store,
+            clock,
+            tools,
+            ends,
             lanes: Lanes::default(),
             tasks: JoinSet::new(),
             busy: HashSet::new(),
@@ -124,17 +126,17 @@ impl Deliverer {
 
     /// Until it is told to stop; what is being sent then is finished, the rest stays in the outbox.
     pub async fn run(mut self, stop: CancellationToken) {
-        let post = self.wiring.store.post();
+        let post = self.store.post();
         self.settle_interrupted().await;
         self.look().await;
         loop {
-            let wake = self.wiring.clock.instant(self.next_look);
+            let wake = self.clock.instant(self.next_look);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(ended) = self.tasks.join_next() => self.take_back(ended).await,
-                Some(message) = self.wiring.unkept.recv() => self.keep_in_memory(message),
-                Ok(()) = self.wiring.settings.changed() => self.begin_afresh().await,
+                Some(message) = self.ends.unkept.recv() => self.keep_in_memory(message),
+                Ok(()) = self.ends.settings.changed() => self.begin_afresh().await,
                 () = post.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
@@ -156,9 +158,9 @@ impl Deliverer {
     /// What was being sent when vigia was ended: once more where the channel notices a second one, else nobody
     /// knows, and that is shown.
     async fn settle_interrupted(&mut self) {
-        let world = self.wiring.worlds.borrow().clone();
-        let now = self.wiring.clock.now();
-        let settled = self.wiring.store.write(move |connection| {
+        let world = self.ends.worlds.borrow().clone();
+        let now = self.clock.now();
+        let settled = self.store.write(move |connection| {
             let interrupted = outbox::interrupted(connection)?;
             for open in &interrupted {
                 if post::is_idempotent(open, &world) {
@@ -173,7 +175,7 @@ impl Deliverer {
         match settled.await {
             Ok(0) => {}
             Ok(count) => {
-                warn!(event = "notify.interrupted", count, "deliveries were cut off by the last end")
+                warn!(event = "notify.interrupted", count, "deliveries were cut off by the last end");
             }
             Err(error) => self.complain(&error),
         }
@@ -206,10 +208,10 @@ impl Deliverer {
 
     /// Begins what may begin.
     async fn look(&mut self) {
-        let now = self.wiring.clock.now();
+        let now = self.clock.now();
         self.write_again(now).await;
         self.begin_from_memory(now);
-        let waiting = match self.wiring.store.read(outbox::waiting).await {
+        let waiting = match self.store.read(outbox::waiting).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 self.complain(&error);
@@ -244,7 +246,7 @@ impl Deliverer {
         let in_memory = self.memory.front().map(|parcel| parcel.message.at);
         let oldest = waiting.iter().map(|lane| lane.oldest).chain(in_memory).min();
         let dead = self.lanes.dead();
-        self.wiring.health.send_if_modified(|health| {
+        self.ends.health.send_if_modified(|health| {
             let is_news = (health.waiting, health.oldest, &health.dead) != (count, oldest, &dead);
             if is_news {
                 (health.waiting, health.oldest, health.dead) = (count, oldest, dead);
@@ -260,7 +262,6 @@ impl Deliverer {
         let (channel, contact) = (lane.channel.clone(), lane.contact.clone());
         let why = format!("more than {MOST} waited for a channel that does not work");
         let shed = self
-            .wiring
             .store
             .write_lightly(move |connection| outbox::shed(connection, &channel, &contact, MOST, now, &why));
         match shed.await {
@@ -273,9 +274,9 @@ impl Deliverer {
 
     /// A contact that has had enough for now gets the rest in one summary; until when it waits.
     async fn hold_back(&mut self, contact: &Name, now: Timestamp) -> Option<Timestamp> {
-        let world = self.wiring.worlds.borrow().clone();
+        let world = self.ends.worlds.borrow().clone();
         let limit = world.inventory.contact(contact)?.rate_limit?;
-        let (store, name) = (&self.wiring.store, contact.clone());
+        let (store, name) = (&self.store, contact.clone());
         let judged = store.read(move |connection| limit::judge(connection, &name, limit, &world, now)).await;
         // Too many messages are better than none.
         let verdict = judged.map_err(|error| self.complain(&error)).unwrap_or(Verdict::Free);
@@ -318,7 +319,6 @@ impl Deliverer {
         let (channel, contact) = (key.channel, key.contact.clone());
         let limit = AT_ONCE + self.busy.len();
         let due = self
-            .wiring
             .store
             .read(move |connection| outbox::due(connection, channel, contact.as_deref(), now, limit));
         let due = match due.await {
@@ -354,11 +354,11 @@ impl Deliverer {
 
     fn carrier(&self) -> Carrier {
         Carrier {
-            store: self.wiring.store.clone(),
-            world: self.wiring.worlds.borrow().clone(),
-            settings: self.wiring.settings.borrow().clone(),
-            tools: self.wiring.tools.clone(),
-            clock: self.wiring.clock.clone(),
+            store: self.store.clone(),
+            world: self.ends.worlds.borrow().clone(),
+            settings: self.ends.settings.borrow().clone(),
+            tools: self.tools.clone(),
+            clock: self.clock.clone(),
         }
     }
 
@@ -381,112 +381,7 @@ impl Deliverer {
             self.busy.remove(&id);
         }
     }
-
-    async fn take_back(&mut self, ended: Result<(LaneKey, Reported), tokio::task::JoinError>) {
-        let (key, reported) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                // Its row stays `sending`, its lane loses a place: both are mended by a restart.
-                error!(event = "notify.panic", error = %Chain(&error), "a delivery ended in a panic");
-                return;
-            }
-        };
-        self.lanes.leave(&key);
-        let Reported { parcel, outcome, is_new, is_written } = reported;
-        let Some(outcome) = outcome else { return self.release(&parcel) };
-        let now = self.wiring.clock.now();
-        let mut mended = Mended::No;
-        if is_new {
-            mended = self.judge_lane(&key, &outcome, now);
-            self.count(&parcel, &outcome);
-            self.tell(&parcel, &outcome, now);
-        }
-        self.file(parcel, outcome, is_written, now);
-        if let Mended::After(silence) = mended {
-            info!(event = "notify.recovered", channel = key.channel, duration = ?silence, "the channel works again");
-            self.hurry(key).await;
-        }
-    }
-
-    /// Where it is known from now on.
-    fn file(&mut self, mut parcel: Parcel, outcome: Outcome, is_written: bool, now: Timestamp) {
-        let key = parcel.key();
-        match parcel.origin {
-            Origin::Row(_) if is_written => {
-                self.release(&parcel);
-                self.done.remove(&key);
-            }
-            Origin::Row(_) => self.unwritten.push(Unwritten { again: now.after(AGAIN), parcel, outcome }),
-            Origin::Memory => {
-                self.in_flight.remove(&key);
-                if outcome.is_final() {
-                    self.done.insert(key, outcome);
-                } else {
-                    parcel.attempts += 1;
-                    parcel.not_before = Some(post::next_try(now, parcel.attempts, &outcome));
-                    self.memory.push_back(parcel);
-                }
-            }
-        }
-    }
-
-    /// Somebody may just have mended what did not work.
-    async fn begin_afresh(&mut self) {
-        self.lanes.forget();
-        if let Err(error) = self.wiring.store.write_lightly(outbox::hurry_all).await {
-            self.complain(&error);
-        }
-    }
-
-    fn judge_lane(&mut self, key: &LaneKey, outcome: &Outcome, now: Timestamp) -> Mended {
-        match outcome {
-            Outcome::Down { why, wait } => {
-                if self.lanes.fails(key, why, *wait, now) {
-                    let contact = key.contact.as_deref().unwrap_or_default();
-                    warn!(event = "notify.dead", channel = key.channel, contact, error = %why, "a channel does not work");
-                }
-                Mended::No
-            }
-            Outcome::Sent(_) | Outcome::Later(_) | Outcome::Never(_) => self.lanes.works(key, now),
-            Outcome::Void(_) => Mended::No,
-        }
-    }
-
-    /// What waited for a channel that works again goes at once.
-    async fn hurry(&mut self, key: LaneKey) {
-        let hurried = self
-            .wiring
-            .store
-            .write_lightly(move |connection| outbox::hurry(connection, key.channel, key.contact.as_deref()));
-        if let Err(error) = hurried.await {
-            self.complain(&error);
-        }
-    }
-
-    fn count(&self, parcel: &Parcel, outcome: &Outcome) {
-        let word = parcel.channel.word();
-        self.wiring.health.send_modify(|health| match outcome {
-            Outcome::Sent(_) => *health.sent.entry(word).or_default() += 1,
-            Outcome::Never(_) | Outcome::Void(_) => *health.failed.entry(word).or_default() += 1,
-            Outcome::Later(_) | Outcome::Down { .. } => {}
-        });
-    }
-
-    fn tell(&self, parcel: &Parcel, outcome: &Outcome, now: Timestamp) {
-        let (contact, channel) = (&*parcel.message.contact, parcel.channel.word());
-        let id = &parcel.message.id;
-        match outcome {
-            Outcome::Sent(_) => {
-                let latency = now.since(parcel.message.at);
-                info!(event = "notify.sent", contact, channel, message = %id, ?latency, "told");
-            }
-            Outcome::Never(why) | Outcome::Void(why) => {
-                warn!(event = "notify.failed", contact, channel, message = %id, error = %why, "could not be told");
-            }
-            Outcome::Later(why) | Outcome::Down { why, .. } => {
-                let attempt = parcel.attempts + 1;
-                info!(event = "notify.delayed", contact, channel, message = %id, attempt, error = %why, "tried again later");
-            }
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

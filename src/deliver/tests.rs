@@ -75,19 +75,13 @@ impl Post {
         let (settings_sender, settings) = watch::channel(Arc::new(settings()));
         let (worlds_sender, worlds) = watch::channel(self.world.clone());
         let (unkept_sender, unkept) = mpsc::channel(1);
-        let deliverer = Deliverer::new(Wiring {
-            store: self.store.clone(),
-            worlds,
-            settings,
-            unkept,
-            health: self.health.clone(),
-            tools: Tools {
-                shared: vigia_checks::Shared::new(Arc::new(|_| Err("none".to_owned()))),
-                secrets: Arc::new(|_| Err("none".to_owned())),
-                processes: Default::default(),
-            },
-            clock: self.clock.clone(),
-        });
+        let tools = Tools {
+            shared: vigia_checks::Shared::new(Arc::new(|_| Err("none".to_owned()))),
+            secrets: Arc::new(|_| Err("none".to_owned())),
+            processes: Default::default(),
+        };
+        let ends = Ends { worlds, settings, unkept, health: self.health.clone() };
+        let deliverer = Deliverer::new(self.store.clone(), self.clock.clone(), tools, ends);
         let task = tokio::spawn(deliverer.run(stop.clone()));
         Running { stop, task, unkept: unkept_sender, _kept: (settings_sender, worlds_sender) }
     }

@@ -1,6 +1,7 @@
 //! The running daemon behind the seam: the handle of the runtime, the store's readers, the desk.
 
 mod gauges;
+mod health;
 mod messages;
 
 use std::path::Path;
@@ -20,15 +21,15 @@ use vigia_core::model::state::AnyState;
 use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
+use self::health::translate;
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, ConfigProblem, Cut, Defined, Delivery, Done, Health, HistoryQuery,
-    HistoryRow, Listed, NewToken, Note, Notice, OutboxFilter, Process, Quarantined, QueueGauge, RecordQuery,
-    ReloadGauge, ReloadReport, Segment, StoreGauge, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, By, Cut, Defined, Delivery, Done, Health, HistoryQuery, HistoryRow,
+    Listed, NewToken, Note, Notice, OutboxFilter, Process, QueueGauge, RecordQuery, ReloadGauge,
+    ReloadReport, Segment, StoreGauge, Ticket, TicketRow, Trouble, UserChange, Wanted,
 };
-use crate::config::problem::{Reported, Severity};
 use crate::deliver;
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
-use crate::runtime::{ConfigHealth, Handle, NotDone, reload};
+use crate::runtime::{ConfigHealth, Handle, NotDone};
 use crate::store::alarms::{AlarmFilter, AlarmSort};
 use crate::store::log::{LogFilter, LogKind, LogLine};
 use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
@@ -507,47 +508,6 @@ fn who(by: By) -> Who {
 /// Bytes of a file; 0 where it cannot be looked at.
 fn size_of(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())
-}
-
-fn translate(health: &ConfigHealth) -> Health {
-    Health {
-        generation: health.generation,
-        loaded: Some(health.loaded_at),
-        refused: health.refused.clone(),
-        problems: health.findings.problems.iter().map(problem).collect(),
-        quarantine: health.findings.quarantine.iter().map(quarantined).collect(),
-        notices: health.findings.notices.iter().map(|text| note_of(text)).collect(),
-        restart_needed: health.findings.restart_needed.clone(),
-        files: Vec::new(),
-    }
-}
-
-fn problem(problem: &Reported) -> ConfigProblem {
-    ConfigProblem {
-        is_error: problem.severity == Severity::Error,
-        file: problem.path.clone(),
-        line: problem.line,
-        column: problem.column,
-        message: problem.message.clone(),
-        hint: problem.hint.clone(),
-        rendered: problem.to_string(),
-    }
-}
-
-fn note_of(text: &str) -> Notice {
-    Notice { urgency: Urgency::Note, text: text.to_owned() }
-}
-
-fn quarantined(out: &reload::Quarantined) -> Quarantined {
-    let is_object = matches!(out.kind, "host" | "service");
-    Quarantined {
-        object: format!("{} {}", out.kind, out.name),
-        key: is_object.then(|| ObjectKey::parse(&out.name)),
-        file: out.path.clone(),
-        line: out.line,
-        message: out.message.clone(),
-        is_last_good: out.is_last_good,
-    }
 }
 
 /// Who was told and who was not, and what that depends on.

@@ -66,7 +66,7 @@ fn take_query(url: &str, name: &str) -> (String, Option<String>) {
     for pair in query.split('&') {
         match pair.split_once('=') {
             Some((known, text)) if known == name => {
-                value = Some(text.replace("%2B", "+").replace("%2D", "-"))
+                value = Some(text.replace("%2B", "+").replace("%2D", "-"));
             }
             Some(_) | None => rest.push(pair),
         }
