@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn no_step_walks_over_rows_that_are_kept() {
         let plans = plans();
-        let wanted = ["event_state_at", "event_other_at", "downtime_ended", "alarm_open", "audit_at"];
+        let wanted =
+            ["event_state_at", "event_other_at", "message_at", "downtime_ended", "alarm_open", "audit_at"];
         for (plan, index) in plans.iter().zip(wanted) {
             assert!(plan.contains(&format!("{index} (")), "{index} is not used: {plan}");
             assert!(!plan.contains("SCAN"), "{plan}");

@@ -5,3 +5,6 @@ CREATE INDEX event_other_at ON event (at) WHERE kind <> 'state';
 
 -- Downtimes that are over, by when they ended.
 CREATE INDEX downtime_ended ON downtime (ended) WHERE ended IS NOT NULL;
+
+-- A message that goes asks which deliveries it told of.
+CREATE INDEX delivery_digest ON delivery (digest);
