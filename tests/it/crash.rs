@@ -126,7 +126,8 @@ async fn an_object_that_is_away_for_a_moment_keeps_what_people_did() {
     let comments = daemon.get("/api/v1/comments").await.to_string();
     assert!(comments.contains("the switch was moved"), "{comments}");
     assert_eq!(daemon.get("/api/v1/downtimes").await["total"], 1);
-    assert_eq!(daemon.get("/api/v1/alarms?status=open").await["items"][0]["id"], 1, "the very same alarm");
+    let alarms = daemon.wait_for_total("/api/v1/alarms?status=open", 1).await;
+    assert_eq!(alarms["items"][0]["id"], 1, "the very same alarm");
     assert_eq!(daemon.get("/api/v1/tickets?status=all").await["total"], 1, "and no second ticket");
     daemon.stop().await;
 }
