@@ -317,6 +317,12 @@ impl Command {
         }
         self.places.push(format!("`{first}`"));
         let (option, inner) = by_path(kind, name);
+        // `check_ssh -p 22 HOST`: of monitoring-plugins, what stands alone is the host.
+        let is_host = matches!(option.shape, Shape::Number(..)) && first.parse::<u64>().is_err();
+        if is_host && self.address.is_none() {
+            self.address = Some(first.clone());
+            return Ok(());
+        }
         if self.is_set(option) {
             return Err(Stop::Wrong(format!(
                 "`{first}` stands there without a flag, and `{name}` is given already"

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use vigia_core::model::check::BuiltInCheck;
 
 use crate::icmp::Icmp;
-use crate::options::{Given, Node, Opt, OptionProblem, Reader, SecretSource, Value};
+use crate::options::{Given, Node, Opt, OptionProblem, Reader, SecretSource, Shape, Threshold, Value};
 use crate::outcome::Outcome;
 use crate::resolve::Resolver;
 use crate::secure::Connectors;
@@ -126,6 +126,9 @@ impl Kind {
             return Decoded { check: None, problems: reader.into_problems() };
         }
         let given = Given::read(&value, self.options, &mut reader);
+        if !reader.has_errors() {
+            self.warn_of_hidden_limit(&given, &mut reader);
+        }
         let mut check: Option<Arc<dyn BuiltInCheck>> = None;
         if !reader.has_errors()
             && let Some(probe) = (self.decode)(&given, &mut reader)
@@ -134,6 +137,25 @@ impl Kind {
             check = Some(Arc::new(BuiltIn { kind: self, probe }));
         }
         Decoded { check, problems: reader.into_problems() }
+    }
+}
+
+impl Kind {
+    /// Of times: a `warn` that comes no earlier than `crit` is never seen.
+    fn warn_of_hidden_limit(&self, given: &Given, reader: &mut Reader) {
+        let limit = |name: &str| {
+            let is_time = |option: &&Opt| option.name == name && matches!(option.shape, Shape::Threshold);
+            self.options().find(is_time).and_then(|_| given.find::<Threshold>(name))
+        };
+        if let (Some(warn), Some(crit)) = (limit("warn"), limit("crit"))
+            && warn.0.is_hidden_by(crit.0)
+        {
+            reader.warn(
+                given.mark("warn"),
+                "`warn` comes no earlier than `crit`: it is CRITICAL at once",
+                "a shorter `warn`, or a longer `crit`",
+            );
+        }
     }
 }
 

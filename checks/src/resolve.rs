@@ -141,6 +141,13 @@ pub(crate) fn literal(text: &str, port: u16) -> Option<SocketAddr> {
     Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)))
 }
 
+const NO_NAME: &str =
+    "it is neither an address nor a name; only letters, digits, `-`, `_` and `.` are in one";
+
+fn could_be_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
 /// A name that does not exist is the target's trouble; a name server that is silent or broken is ours.
 fn explain(name: &str, error: &NetError) -> Failure {
     let code = match error {
@@ -155,6 +162,8 @@ fn explain(name: &str, error: &NetError) -> Failure {
         Some(ResponseCode::Refused) => (Trouble::Local, "the name server refused (REFUSED)".to_owned()),
         Some(other) => (Trouble::Local, format!("the name server answered {other}")),
         None if matches!(error, NetError::Timeout) => (Trouble::Local, "no name server answered".to_owned()),
+        // What is no name at all is asked of no server, and the library's own words for it help nobody.
+        None if !could_be_name(name) => (Trouble::Name, NO_NAME.to_owned()),
         None => (Trouble::Local, error.to_string()),
     };
     Failure::new(trouble, format!("`{name}` does not resolve: {reason}"))
@@ -192,6 +201,14 @@ mod tests {
         for text in ["web1", "192.0.2", "2001:db8::1%", "fe80::1%no-such-link", "[192.0.2.1"] {
             let has_scope = text.ends_with('%');
             assert_eq!(literal(text, 80).is_some(), has_scope, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_name_is_said_in_words_of_ours() {
+        for text in ["192.0.2.1:80", "$HOSTADDRESS$"] {
+            let failure = Resolver::new().resolve(text, 80, IpFamily::Any).await.unwrap_err();
+            assert_eq!(failure.text, format!("`{text}` does not resolve: {NO_NAME}"));
         }
     }
 

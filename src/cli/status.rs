@@ -1,7 +1,7 @@
 //! `vigia status`: one screen of how things stand.
 
 use serde_json::{Value, json};
-use vigia_core::model::selector::{Net, Selector, Target as Named};
+use vigia_core::model::selector::{Net, Selector, Target as Named, hint_of_prefix};
 use vigia_core::model::time::Timestamp;
 
 use super::client::{Client, Target};
@@ -77,7 +77,9 @@ impl Status {
         }
         if total == 0 && !self.problems {
             let message = format!("nothing matches `{selector}`");
-            return Err(Failure::new(Exit::REFUSED, message).hint("`vigia status '*'` lists everything"));
+            let hint =
+                hint_of_prefix(selector).unwrap_or_else(|| "`vigia status '*'` lists everything".to_owned());
+            return Err(Failure::new(Exit::REFUSED, message).hint(hint));
         }
         Ok(Exit::DONE)
     }

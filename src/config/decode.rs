@@ -60,6 +60,14 @@ impl Decoder {
         self.problems.push(problem);
     }
 
+    /// Was a message that begins like this pushed for the object?
+    pub fn has_said(&self, object: &str, beginning: &str) -> bool {
+        let is_it = |problem: &Problem| {
+            problem.object.as_deref() == Some(object) && problem.message.starts_with(beginning)
+        };
+        self.problems.iter().any(is_it)
+    }
+
     /// Reports an error and gives nothing, for the end of a function that reads.
     pub fn refuse<T>(&mut self, problem: Problem) -> Option<T> {
         self.push(problem);

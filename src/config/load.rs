@@ -269,4 +269,6 @@ mod absence;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod slips;
+#[cfg(test)]
 mod tests;

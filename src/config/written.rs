@@ -205,9 +205,60 @@ impl<'t> Written<'t> {
             self.add_defaults(map, entry, decoder);
             return;
         }
-        for (index, one) in map.iter().chain(map.refused()).enumerate() {
+        let entries: Vec<&'t TreeEntry<'t>> = map.iter().chain(map.refused()).collect();
+        let mut taken = 0;
+        for (index, one) in entries.iter().enumerate() {
             let is_repeated = index >= map.len();
+            if index < taken {
+                continue;
+            }
+            if section == Section::Hosts {
+                let next = entries.get(index + 1..).unwrap_or_default();
+                let misplaced = next.iter().take_while(|next| is_key_of_hosts(next)).count();
+                if misplaced > 0 && one.value.is_nothing() && !is_key_of_hosts(one) {
+                    self.add_unindented(one, next, author, decoder);
+                    taken = index + 1 + misplaced;
+                    continue;
+                }
+                warn_of_key(one, index.checked_sub(1).and_then(|before| entries.get(before)), decoder);
+            }
             self.add_object(section, one, is_repeated, author, decoder);
+        }
+    }
+
+    /// A host with nothing in it, and below it, as far left as itself, what is surely meant to be in it. It is mistaken,
+    /// and so goes on as it was; watching a host named `address` instead helps nobody.
+    fn add_unindented(
+        &mut self,
+        host: &'t TreeEntry<'t>,
+        keys: &[&'t TreeEntry<'t>],
+        author: Author,
+        decoder: &mut Decoder,
+    ) {
+        let Some(key) = keys.first() else { return };
+        let (name, inner) = (&*host.key.text, &*key.key.text);
+        let value = key.value.text().unwrap_or("…");
+        decoder.push(
+            Problem::error(key.key.at, format!("`{inner}` stands as far left as the host `{name}` above it"))
+                .also(host.key.at, "a host with nothing in it")
+                .hint(format!(
+                    "indent what belongs to it, as in\n  {name}:\n    {inner}: {value}\nor write `{name}: {{}}` if there is a host of the name `{inner}`"
+                ))
+                .of(name),
+        );
+        let names = RangedName::parse(name).and_then(|ranged| ranged.names()).unwrap_or_default();
+        let body = u32::try_from(self.bodies.len()).expect("the limit of objects is far below");
+        self.bodies.push(Body { has_error: true, ..Body::empty(host.key.at) });
+        for (name, _) in names {
+            let host = WrittenHost {
+                name: name.into(),
+                at: host.key.at,
+                index: None,
+                body,
+                has_error: true,
+                author,
+            };
+            self.add_host(host, false, decoder);
         }
     }
 
@@ -384,6 +435,26 @@ impl<'t> Written<'t> {
     }
 }
 
+/// Has a host the name of something that is written inside hosts?
+fn is_key_of_hosts(entry: &TreeEntry<'_>) -> bool {
+    let name = entry.key.text.trim_end_matches(['+', '-']);
+    let is_key = |key: &Key| key.name == name && key.scope.has(Scope::HOST);
+    matches!(name, "services" | "check") || tables::CHECKABLE.iter().any(is_key)
+}
+
+fn warn_of_key(entry: &TreeEntry<'_>, before: Option<&&TreeEntry<'_>>, decoder: &mut Decoder) {
+    if !is_key_of_hosts(entry) {
+        return;
+    }
+    let name = &entry.key.text;
+    let message = format!("a host of the name `{name}`, which is a key of hosts");
+    let hint = match before {
+        Some(before) => format!("if it belongs to `{}`, indent it further than that", before.key.text),
+        None => "if it belongs to a host, the host's name is missing above it".to_owned(),
+    };
+    decoder.push(Problem::warning(entry.key.at, message).hint(hint));
+}
+
 fn warn_of_case<'a>(section: Section, names: impl Iterator<Item = (&'a str, Place)>, decoder: &mut Decoder) {
     let mut seen: HashMap<String, (&str, Place)> = HashMap::new();
     for (name, at) in names {
@@ -494,6 +565,11 @@ fn read_object<'t>(
         }
         Tree::Map(map) => object.fields = Fields::read(map, node.at, table, decoder),
         Tree::Null(_) if node.is_cancelled() => object.is_off = true,
+        Tree::Text(text) if section == Section::Networks => {
+            let (name, text) = (name.text, &text.text);
+            let problem = Problem::error(node.at, format!("`{name}` wants a map, not `{text}`"));
+            decoder.push(problem.hint(format!("write `{name}: {{cidr: {text}}}`")));
+        }
         Tree::Text(_) | Tree::List(_) | Tree::Null(_) | Tree::Broken => {
             decoder.wants::<()>(node, name.text, "a map");
         }

@@ -124,7 +124,7 @@ impl Decoder {
         let problem = Problem::error(entry.key.at, format!("there is no key `{written}` here"));
         let hint = split_by_comma(entry, previous)
             .or_else(|| nagios::hint(written, keys))
-            .or_else(|| did_you_mean(written, keys.iter().map(|key| key.name)))
+            .or_else(|| did_you_mean(written, known(keys)))
             .or_else(|| few(keys));
         self.push(problem.maybe_hint(hint));
     }
@@ -159,6 +159,13 @@ fn split_by_comma(entry: &Entry<'_>, previous: Option<&Entry<'_>>) -> Option<Str
     let is_neighbour = previous.value.at.line == entry.key.at.line && entry.value.is_nothing();
     is_neighbour
         .then(|| format!("a `,` divides here; write\n{}: \"{before},{}\"", previous.key.text, entry.key.text))
+}
+
+/// Names of a table; those of hosts have two more, which are read on their own.
+fn known(keys: &'static [Key]) -> impl Iterator<Item = &'static str> {
+    let is_of_hosts = keys.iter().any(|key| key.name == "max_check_attempts");
+    let more: &[&str] = if is_of_hosts { &["services", "check"] } else { &[] };
+    keys.iter().map(|key| key.name).chain(more.iter().copied())
 }
 
 /// All keys, where they fit a line.

@@ -43,7 +43,7 @@ impl Folder {
     }
 }
 
-fn one(text: &str) -> Folder {
+pub(super) fn one(text: &str) -> Folder {
     Folder::new(&[("vigia.yaml", text)])
 }
 

@@ -17,7 +17,8 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
             continue;
         }
         let edits = edits(&from, &to, most);
-        if edits < most {
+        // A name of which nothing is left is no slip.
+        if edits < most && edits < from.len() {
             (most, best) = (edits, Some(name));
             if edits == 0 {
                 break;
@@ -77,6 +78,8 @@ mod tests {
 
     #[test]
     fn short_names_may_differ_in_one_letter() {
+        assert_eq!(nearest("x", ["p", "ab"]), None, "nothing of it is left");
+        assert_eq!(nearest("pa", ["pb"]), Some("pb"));
         assert_eq!(nearest("wep", ["web", "db1"]), Some("web"));
         assert_eq!(nearest("x", ["web", "db1"]), None);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use vigia_core::model::asset::Network;
-use vigia_core::model::selector::{Net, Target};
+use vigia_core::model::selector::{Net, Target, hint_of_prefix};
 
 use super::names::missing;
 use super::objects::circles;
@@ -359,7 +359,7 @@ impl<'w, 't> Chains<'w, 't> {
                 let message = format!("`{}` selects no host", item.text);
                 let problem =
                     Problem::warning(item.at, message).of(format!("{} {name}", Section::HostGroups.word()));
-                decoder.push(problem.maybe_hint(hint));
+                decoder.push(problem.maybe_hint(hint_of_prefix(item.text).or(hint)));
             }
         }
     }

@@ -235,6 +235,9 @@ impl<'c, 't> Checks<'c, 't> {
         marks: &Marks<'_>,
         decoder: &mut Decoder,
     ) -> Option<Built> {
+        if kind != "command" {
+            warn_of_macros(options, subject, marks, decoder);
+        }
         let Some(built_in) = vigia_checks::kind(kind) else {
             return self.decode_own(kind, options, timeout, subject, marks, decoder);
         };
@@ -289,6 +292,7 @@ impl<'c, 't> Checks<'c, 't> {
         let mut argv = given.get::<Texts>("argv").0;
         let (at, _) = marks.place(given.mark("argv"));
         let env = given.find::<Pairs>("env").map(|pairs| pairs.0).unwrap_or_default();
+        warn_of_shell(&argv, at, subject, decoder);
         let program = argv.first_mut()?;
         self.look_up(program, at, subject, decoder);
         Some(PluginCommand { argv, env, shell: false })
@@ -405,6 +409,38 @@ impl<'c, 't> Checks<'c, 't> {
             return user.map(|(_, value)| value.clone());
         }
         subject.macro_value(reference.name)
+    }
+}
+
+/// What a shell would have acted on reaches a plugin as an argument.
+fn warn_of_shell(argv: &[String], at: Place, subject: &Subject<'_>, decoder: &mut Decoder) {
+    const SIGNS: [&str; 8] = ["|", "||", "&&", ";", ">", ">>", "<", "2>&1"];
+    let Some(sign) = argv.iter().find(|word| SIGNS.contains(&word.as_str())) else { return };
+    let problem =
+        Problem::warning(at, format!("`{sign}` reaches the plugin as an argument: no shell runs it"));
+    decoder.push(
+        problem
+            .of(subject.to_string())
+            .hint("put the line into a script, or into `commands` with `command_line` and `shell: on`"),
+    );
+}
+
+/// Macros of Nagios are read in `command_line` and in the arguments of a `command`, and nowhere else.
+fn warn_of_macros(options: &Value, subject: &Subject<'_>, marks: &Marks<'_>, decoder: &mut Decoder) {
+    match &options.node {
+        Node::Null => {}
+        Node::Text(text) => {
+            for name in insertion::macros_in(text) {
+                let (at, via) = marks.place(options.mark);
+                let problem = Problem::warning(at, format!("`${name}$` stays as it is here"));
+                let problem = problem.of(subject.to_string()).hint(insertion::instead_of(name));
+                decoder.push(via.mark(problem));
+            }
+        }
+        Node::List(items) => items.iter().for_each(|item| warn_of_macros(item, subject, marks, decoder)),
+        Node::Map(entries) => {
+            entries.iter().for_each(|entry| warn_of_macros(&entry.value, subject, marks, decoder));
+        }
     }
 }
 

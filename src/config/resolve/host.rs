@@ -18,6 +18,7 @@ use super::check::{Built, Checks, filled};
 use super::policy::{Shelf, World, own, policy, variables};
 use super::subject::Subject;
 use crate::config::decode::Decoder;
+use crate::config::insertion::macros_in;
 use crate::config::merge::{Merged, MergedService, Slots, View, key};
 use crate::config::place::Place;
 use crate::config::problem::Problem;
@@ -277,6 +278,11 @@ impl<'c, 'a, 't> Maker<'c, 'a, 't> {
         let layers = if merged.check.is_empty() {
             match kinds::of_name(name) {
                 Ok(check) => vec![(check, merged.via)],
+                // A kind that does not exist is one mistake and not two.
+                Err(_) if decoder.has_said(&subject.to_string(), kinds::UNKNOWN) => {
+                    decoder.count_reported();
+                    Vec::new()
+                }
                 Err(problem) => {
                     decoder.push(merged.via.mark(problem.of(subject.to_string())));
                     Vec::new()
@@ -429,14 +435,33 @@ fn check_address(address: &str, view: View<'_, '_, '_>, decoder: &mut Decoder) {
     let is_bad = address.is_empty()
         || address.starts_with('-')
         || address.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/');
-    if is_bad && let Some(found) = view.get(key::ADDRESS, decoder) {
-        decoder.push(
-            found
-                .via
-                .mark(Problem::error(found.at, format!("`{address}` is not an address")))
-                .hint("write an IP address or a host name"),
-        );
+    let wrong =
+        if is_bad { Some("write an IP address or a host name".to_owned()) } else { no_address(address) };
+    if let Some(hint) = wrong
+        && let Some(found) = view.get(key::ADDRESS, decoder)
+    {
+        let problem = Problem::error(found.at, format!("`{address}` is not an address"));
+        decoder.push(found.via.mark(problem).hint(hint));
     }
+}
+
+/// What is no address though it has the letters of one: a port behind it, numbers that are none of an IP address,
+/// a macro of Nagios.
+fn no_address(address: &str) -> Option<String> {
+    if address.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    if macros_in(address).next().is_some() {
+        return Some("write an IP address or a host name; macros of Nagios are not read here".to_owned());
+    }
+    if let Some((host, port)) = address.rsplit_once(':')
+        && !host.contains([':', '%'])
+    {
+        return Some(format!("write `{host}` here; the port belongs to the check, as in `tcp:{port}`"));
+    }
+    let is_numbers =
+        address.contains('.') && address.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_numbers.then(|| "an IPv4 address is four numbers from 0 to 255".to_owned())
 }
 
 impl Checks<'_, '_> {

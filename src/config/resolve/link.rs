@@ -11,7 +11,7 @@ use vigia_core::model::id::{Checkable, HostId, Name, ServiceId};
 use vigia_core::model::period::PeriodId;
 use vigia_core::model::policy::StateSet;
 use vigia_core::model::rule::{Rule, RuleSource, TicketAction};
-use vigia_core::model::selector::{Net, Selection, Target};
+use vigia_core::model::selector::{Net, Selection, Target, hint_of_prefix};
 
 use super::Work;
 use super::chain::circle_problem;
@@ -101,8 +101,10 @@ impl<'w, 't> Work<'w, 't, '_> {
             let Some(service) = service else { continue };
             let names = draft.services.iter().map(|known| &*known.service.name);
             if !names.clone().any(|name| name == service) {
-                let item = Item { text: service, at: one.on.at };
-                self.decoder.push(missing(item, &format!("service on `{host}`"), names).of(label));
+                let problem =
+                    Problem::error(one.on.at, format!("there is no service `{service}` on `{host}`"));
+                let hint = crate::config::problem::did_you_mean(service, names);
+                self.decoder.push(problem.maybe_hint(hint).of(label));
                 is_good = false;
             }
             if let Some(period) = one.fields.item("period")
@@ -460,7 +462,7 @@ impl<'w, 't> Work<'w, 't, '_> {
         let bare = bare.split_once(':').map_or(bare, |(_, name)| name);
         let hint = crate::config::problem::did_you_mean(bare, near);
         let problem = Problem::warning(item.at, format!("`{}` selects nothing", item.text));
-        self.decoder.push(problem.maybe_hint(hint));
+        self.decoder.push(problem.maybe_hint(hint_of_prefix(item.text).or(hint)));
     }
 
     /// Two rules that would open the ticket of one problem must not say different things of it.

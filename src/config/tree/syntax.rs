@@ -254,6 +254,19 @@ fn words(kind: &ErrorKind) -> (Option<&'static str>, Option<&'static str>) {
         ErrorKind::CommentNotSeparated => {
             (Some("a `#` begins a comment only after a blank"), Some("text with a `#` in it may need quotes"))
         }
+        ErrorKind::FlowMappingValueAdjacentCollection => {
+            (Some("a blank is missing after the `:`"), Some("`key: value`; without the blank it is one text"))
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar => (
+            Some("the single quotes end before this"),
+            Some(
+                "a `'` inside single quotes is written twice, as in `'it''s'`; or put the text into double quotes",
+            ),
+        ),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            Some("the double quotes end before this"),
+            Some("a `\"` inside double quotes is written `\\\"`; or put the text into single quotes"),
+        ),
         ErrorKind::RecursionLimitExceeded => (Some("too many lists and maps inside each other"), None),
         _ => (None, None),
     }

@@ -167,7 +167,14 @@ fn list_of_services<'t>(
     services: &mut Vec<(Item<'t>, WrittenService<'t>)>,
     decoder: &mut Decoder,
 ) {
-    for name in super::read::items("services", node, decoder).unwrap_or_default() {
+    for item in decoder.items(node, "services").unwrap_or_default() {
+        // One that is wrong hides none of the others.
+        let Some(text) = item.text() else {
+            decoder.reading(whose.name);
+            no_name(item, decoder);
+            continue;
+        };
+        let name = Item { text, at: item.at };
         decoder.reading(format!("{}/{}", whose.name, name.text));
         if let Some((first, service)) = services.iter_mut().find(|(first, _)| first.text == name.text) {
             let problem = Problem::error(name.at, format!("service `{}` is named twice", name.text));
@@ -179,6 +186,19 @@ fn list_of_services<'t>(
             services.push((name, WrittenService::empty(name.at)));
         }
     }
+}
+
+/// `- http: {…}` in a list of names, as one writes a service in other programs.
+fn no_name(item: &Node<'_>, decoder: &mut Decoder) {
+    let Some(map) = item.map() else {
+        decoder.wants::<()>(item, "services", "names");
+        return;
+    };
+    let key = map.iter().next().map_or("NAME", |first| &*first.key.text);
+    let problem = Problem::error(item.at, "an item of this list is the name of a service, not a map");
+    decoder.push(problem.hint(format!(
+        "services with options stand in a map, without the dash:\nservices:\n  {key}: {{…}}\nand `- {key}` alone is one without options"
+    )));
 }
 
 fn is_service_name(name: Item<'_>, decoder: &mut Decoder) -> bool {

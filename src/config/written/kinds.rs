@@ -28,6 +28,9 @@ pub fn may_be(name: &str) -> bool {
         || near_kind(name).is_some()
 }
 
+/// How the message about an unknown kind begins.
+pub const UNKNOWN: &str = "there is no kind of check";
+
 pub fn unknown(name: &str, at: Place) -> Problem {
     if let Some((_, feature)) = vigia_checks::LEFT_OUT.iter().find(|(kind, _)| *kind == name) {
         return Problem::error(at, format!("this build of vigia has no check `{name}`"))
@@ -38,7 +41,7 @@ pub fn unknown(name: &str, at: Place) -> Problem {
             .hint(format!("a Nagios plugin does it: `plugin: [check_{name}, …]`"));
     }
     let lower = name.to_lowercase();
-    let problem = Problem::error(at, format!("there is no kind of check `{name}`"));
+    let problem = Problem::error(at, format!("{UNKNOWN} `{name}`"));
     match find(&lower) {
         Some(kind) => problem.hint(format!("kinds are written in lower case: `{kind}`")),
         None => problem.maybe_hint(

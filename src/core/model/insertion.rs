@@ -7,6 +7,36 @@ pub const OF_OBJECTS: &[&str] =
 /// What rules, handlers and messages may ask for besides, when they run.
 pub const AT_RUN: &[&str] = &["host.state", "service.state", "service.output", "alarm.id", "ticket.id"];
 
+/// Names of Nagios' macros in a text, as people carry them over: `HOSTADDRESS` of `$HOSTADDRESS$`.
+pub fn macros_in(text: &str) -> impl Iterator<Item = &str> {
+    const BEGINNINGS: [&str; 6] = ["HOST", "SERVICE", "ARG", "USER", "_HOST", "_SERVICE"];
+    let is_macro = |name: &&str| {
+        BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    text.split('$').skip(1).filter(is_macro).filter(move |name| text.contains(&format!("${name}$")))
+}
+
+/// What is written in place of one of Nagios' macros.
+pub fn instead_of(name: &str) -> String {
+    let value = match name {
+        "HOSTNAME" => "host.name",
+        "HOSTADDRESS" => "host.address",
+        "HOSTALIAS" | "HOSTDISPLAYNAME" => "host.alias",
+        "SERVICEDESC" | "SERVICEDISPLAYNAME" => "service.name",
+        _ if name.starts_with("USER") => {
+            return "a plugin is found by its name alone in `plugin_path`; a secret is written as `{file: PATH}`".to_owned();
+        }
+        _ => {
+            return format!(
+                "outside `command_line` there are only {}",
+                OF_OBJECTS.iter().map(|name| format!("`${{{name}}}`")).collect::<Vec<_>>().join(" ")
+            );
+        }
+    };
+    format!("write `${{{value}}}`")
+}
+
 /// Is there anything to put in, or a `$${` to undo?
 pub fn is_in(text: &str) -> bool {
     text.contains("${")

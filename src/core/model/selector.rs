@@ -177,6 +177,26 @@ impl Target {
     }
 }
 
+/// What to say of a selector that found nothing because its beginning is no prefix: `hostgroup:linux`, `grp:x`. A name may
+/// hold a `:`, so this is a hint and no error.
+pub fn hint_of_prefix(text: &str) -> Option<String> {
+    const PREFIXES: [&str; 4] = ["group", "servicegroup", "tag", "net"];
+    let (prefix, name) = text.trim_start_matches('!').split_once(':')?;
+    let is_word = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_lowercase());
+    if !is_word || PREFIXES.contains(&prefix) {
+        return None;
+    }
+    let meant = match prefix {
+        "hostgroup" | "hostgroups" | "groups" | "grp" | "hg" => format!("; did you mean `group:{name}`?"),
+        "servicegroups" | "sg" => format!("; did you mean `servicegroup:{name}`?"),
+        "tags" => format!("; did you mean `tag:{name}`?"),
+        _ => String::new(),
+    };
+    Some(format!(
+        "`{prefix}:` is no prefix of a selector; those are `group:` `servicegroup:` `tag:` `net:`{meant}"
+    ))
+}
+
 fn named(name: &str) -> Result<Name, Malformed> {
     check_name(name).map(|()| name.into())
 }

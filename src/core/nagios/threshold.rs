@@ -26,6 +26,12 @@ pub enum RangeError {
 }
 
 impl Range {
+    /// Whatever this alerts for, `other` alerts for as well, and for more: as a `warn` beside that `crit` it never counts.
+    pub fn is_hidden_by(self, other: Self) -> bool {
+        let are_outside = !self.alerts_inside && !other.alerts_inside;
+        are_outside && self != other && self.start <= other.start && self.end >= other.end
+    }
+
     /// Alerts outside `start..=end`; none when a bound is not a number or they are reversed.
     pub fn outside(start: f64, end: f64) -> Option<Self> {
         (start <= end).then_some(Self { start, end, alerts_inside: false })
@@ -185,6 +191,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_limit_is_hidden_by_a_stricter_one() {
+        let range = |text: &str| Range::parse(text).unwrap();
+        for (warn, crit, is_hidden) in [
+            ("3", "1", true),
+            ("1", "3", false),
+            ("3", "3", false),
+            ("@3:5", "1", false),
+            ("5:", "10:", true),
+        ] {
+            assert_eq!(range(warn).is_hidden_by(range(crit)), is_hidden, "{warn} {crit}");
+        }
+    }
 
     #[test]
     fn ranges_alert_as_the_plugin_guidelines_say() {
