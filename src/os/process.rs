@@ -83,6 +83,13 @@ pub struct Leftover {
 }
 
 impl Leftover {
+    /// One that is gone when the sender is used or dropped.
+    #[cfg(test)]
+    pub fn pretend() -> (Self, oneshot::Sender<()>) {
+        let (end, gone) = oneshot::channel();
+        (Self { pid: None, gone }, end)
+    }
+
     /// Waits until the program and its children are gone.
     pub async fn gone(self) {
         // An error says that the task that kills them is gone too, at the end of the daemon.

@@ -3,7 +3,6 @@
 //! How a check is made is a closure that the caller gives ([`Look`]); so the limits, the lateness and the
 //! panics can be tested without a network.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hashbrown::HashMap;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -73,13 +72,23 @@ pub struct Executor {
     /// Filled by the checks' own tasks, emptied here, which waits for nobody.
     ended: mpsc::Receiver<Ended>,
     endings: mpsc::Sender<Ended>,
-    parked: HashSet<ObjectKey>,
+    parked: HashMap<ObjectKey, Parked>,
     kinds: HashMap<&'static str, KindMeters>,
     overloaded: Vec<&'static str>,
     tracker: TaskTracker,
     /// Ends the checks that run, at once.
     halt: CancellationToken,
 }
+
+/// An object whose plugin is being ended.
+struct Parked {
+    since: Instant,
+    /// Due meanwhile: it runs when the plugin is gone.
+    waiting: Option<Job>,
+}
+
+/// So long it takes at most to end what can be ended; then a check that waits for it is answered.
+const ENDING: Duration = Duration::from_secs(8);
 
 enum Ended {
     Check {
@@ -100,7 +109,7 @@ impl Executor {
             places,
             ended,
             endings,
-            parked: HashSet::new(),
+            parked: HashMap::new(),
             kinds: HashMap::new(),
             overloaded: Vec::new(),
             tracker: TaskTracker::new(),
@@ -140,28 +149,42 @@ impl Executor {
     }
 
     fn take(&mut self, job: Job) {
-        if self.parked.contains(&job.key()) {
-            let results = self.wiring.results.clone();
-            let now = self.wiring.clock.now();
-            let text =
-                "(the plugin of the last check has not ended and cannot be killed; it is not started again)";
-            let result = CheckResult {
-                key: job.key(),
-                place: Some((job.object, job.generation)),
-                verdict: Verdict::TimedOut,
-                output: Output::line(text),
-                started: now,
-                finished: now,
-                latency: now.since(job.due),
-                source: Source::Active,
-            };
-            self.tracker.spawn(async move {
-                // An error says that nobody takes results any more.
-                results.send(Message::Result(result)).await.ok();
-            });
-            return;
+        match self.parked.get_mut(&job.key()) {
+            None => self.places.line_up(job),
+            Some(parked) => parked.waiting = Some(job),
         }
-        self.places.line_up(job);
+        self.refuse_unkillable();
+    }
+
+    /// Checks that wait for a plugin that does not go away say so.
+    fn refuse_unkillable(&mut self) {
+        let is_late = |parked: &Parked| parked.since.elapsed() >= ENDING;
+        let late = self.parked.values_mut().filter(|parked| is_late(parked));
+        let jobs: Vec<Job> = late.filter_map(|parked| parked.waiting.take()).collect();
+        for job in jobs {
+            self.refuse(&job);
+        }
+    }
+
+    fn refuse(&self, job: &Job) {
+        let results = self.wiring.results.clone();
+        let now = self.wiring.clock.now();
+        let text = "(the plugin of the last check was killed and is still there, as in a system call that does not \
+                    return; it is not started again)";
+        let result = CheckResult {
+            key: job.key(),
+            place: Some((job.object, job.generation)),
+            verdict: Verdict::TimedOut,
+            output: Output::line(text),
+            started: now,
+            finished: now,
+            latency: now.since(job.due),
+            source: Source::Active,
+        };
+        self.tracker.spawn(async move {
+            // An error says that nobody takes results any more.
+            results.send(Message::Result(result)).await.ok();
+        });
     }
 
     fn start(&mut self, job: Job) {
@@ -187,14 +210,16 @@ impl Executor {
                 }
             }
             Ended::Gone(key) => {
-                self.parked.remove(&key);
+                if let Some(job) = self.parked.remove(&key).and_then(|parked| parked.waiting) {
+                    self.places.line_up(job);
+                }
             }
         }
     }
 
     /// Until its processes are gone, an object is not checked again: they would pile up.
     fn park(&mut self, key: ObjectKey, leftover: Leftover) {
-        self.parked.insert(key.clone());
+        self.parked.insert(key.clone(), Parked { since: Instant::now(), waiting: None });
         let endings = self.endings.clone();
         self.tracker.spawn(async move {
             leftover.gone().await;
@@ -210,6 +235,7 @@ impl Executor {
 
     /// Tells how busy we are; an overload when it begins and when it ends.
     fn report(&mut self) {
+        self.refuse_unkillable();
         let overloads = self.places.overloads(PATIENCE, self.wiring.clock.now());
         for new in overloads.iter().filter(|new| !self.overloaded.contains(&new.kind)) {
             warn!(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
@@ -12,6 +13,10 @@ use tracing::warn;
 
 /// From the polite request to the kill.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often we look whether a request to end was followed.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// So much longer than their leader may what it started take to follow the same request.
+const STRAGGLERS: Duration = Duration::from_millis(100);
 /// From the kill to saying that it does not work.
 const UNKILLABLE_AFTER: Duration = Duration::from_secs(5);
 /// How often the kill is repeated: a fork in flight escapes the first, and nothing escapes three.
@@ -39,6 +44,7 @@ impl Group {
         // Nobody waits for the child yet: as long as it is a zombie, its number cannot become another group's.
         tokio::select! {
             () = sleep(GRACE) => {}
+            () = has_ended(pid) => {}
             () = hurry.cancelled() => {}
         }
         kill(pid);
@@ -59,6 +65,16 @@ impl Group {
         }
         self.release();
     }
+}
+
+/// Waits until the leader has ended, and leaves it a zombie; then a little longer for what it started, which was
+/// asked to end as well.
+async fn has_ended(leader: Pid) {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while waitid(Id::Pid(leader), flags) == Ok(WaitStatus::StillAlive) {
+        sleep(LOOK_EVERY).await;
+    }
+    sleep(STRAGGLERS).await;
 }
 
 /// Stops the group, so that it cannot fork any more, and kills it. True: there was nobody left.

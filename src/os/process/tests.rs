@@ -167,6 +167,15 @@ async fn whoever_stops_waiting_kills_the_program() {
     assert_eq!(processes.running(), 0);
 }
 
+/// In real time, since the processes are real; the bound is a quarter of the grace that was waited for before.
+#[tokio::test]
+async fn a_program_that_follows_the_request_to_end_is_gone_before_the_grace_is_over() {
+    let ran = run("echo $$; sleep 60; true", soon()).await;
+    let leftover = ran.leftover.unwrap();
+    let is_late = timeout(Duration::from_secs(1), leftover.gone()).await.is_err();
+    assert!(!is_late && is_gone(&ran.stdout));
+}
+
 #[tokio::test]
 async fn closing_waits_for_what_is_being_killed_and_does_not_wait_politely() {
     let processes = Processes::default();

@@ -183,29 +183,43 @@ async fn stopping_waits_for_what_runs_and_not_for_ever() {
     assert_eq!(bench.running.await.unwrap(), 1);
 }
 
-/// Real processes, hence real time.
-#[tokio::test]
-async fn an_object_whose_plugin_cannot_be_ended_yet_is_not_started_again() {
-    let processes = Processes::default();
-    let look: Look = {
-        let processes = processes.clone();
-        Arc::new(move |_| {
-            let processes = processes.clone();
-            Box::pin(async move {
-                let script = "trap '' TERM; while :; do sleep 1; done".into();
-                let command =
-                    vigia_core::model::check::PluginCommand { argv: vec![script], env: vec![], shell: true };
-                super::super::plugin::run(&command, Duration::from_millis(100), &processes).await
-            })
-        })
-    };
+/// The first check leaves a plugin behind that is gone when the sender is dropped; others are fine.
+fn leaving_behind() -> (Look, tokio::sync::oneshot::Sender<()>) {
+    let (leftover, end) = Leftover::pretend();
+    let leftover = std::sync::Mutex::new(Some(leftover));
+    let look: Look = Arc::new(move |_| {
+        let leftover = leftover.lock().unwrap().take();
+        Box::pin(async move { Answer { leftover, ..fine() } })
+    });
+    (look, end)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_due_while_its_last_plugin_is_ended_waits_for_that() {
+    let (look, end) = leaving_behind();
     let mut bench = Bench::new(limits(9, 9), look);
     bench.due(1).await;
-    assert_eq!(bench.result().await.verdict, Verdict::TimedOut);
+    bench.result().await;
+    bench.load.wait_for(|load| load.parked == 1).await.unwrap();
+    bench.due(1).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(bench.results.try_recv().is_err(), "it waits");
+    drop(end);
+    assert_eq!(&*bench.result().await.output.text, "fine");
+    bench.load.wait_for(|load| load.parked == 0).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_whose_last_plugin_does_not_go_away_says_so() {
+    let (look, end) = leaving_behind();
+    let mut bench = Bench::new(limits(9, 9), look);
+    bench.due(1).await;
+    bench.result().await;
     bench.load.wait_for(|load| load.parked == 1).await.unwrap();
     bench.due(1).await;
     let refused = bench.result().await;
+    assert_eq!(refused.verdict, Verdict::TimedOut);
     assert!(refused.output.text.contains("not started again"), "{}", refused.output.text);
-    assert_eq!(processes.killing(), 1);
-    bench.load.wait_for(|load| load.parked == 0).await.unwrap();
+    assert!(refused.finished.since(Timestamp::from_second(1000)) >= ENDING);
+    drop(end);
 }
