@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::client::{Client, Target};
+use super::table::{flag, text};
 use super::{Answer, Common, Console, Exit, Format};
 
 /// Have the running daemon read its configuration again
@@ -44,12 +45,49 @@ fn print(report: &Value, console: &mut Console) -> std::io::Result<()> {
         count("changed"),
         count("removed")
     )?;
-    let quarantined = list("quarantine").len();
-    if quarantined > 0 {
-        writeln!(console.out, "{quarantined} objects with a mistake go on as they were or are left out")?;
+    if let Some(said) = mistakes(list("problems"), list("quarantine")) {
+        writeln!(console.out, "{said}")?;
     }
     for key in list("restart_needed").iter().filter_map(Value::as_str) {
         writeln!(console.out, "`{key}` takes effect with the next start")?;
     }
     Ok(())
+}
+
+/// How much was wrong, in one line after the report; none: nothing.
+fn mistakes(problems: &[Value], quarantine: &[Value]) -> Option<String> {
+    let of = |word: &str| problems.iter().filter(|problem| text(problem, "severity") == word).count();
+    let count =
+        |n: usize, what: &str| (n > 0).then(|| format!("{n} {what}{}", if n == 1 { "" } else { "s" }));
+    let kept = quarantine.iter().filter(|one| flag(one, "last_good")).count();
+    let out = quarantine.len() - kept;
+    let parts: Vec<String> = [
+        count(of("error"), "error"),
+        count(of("warning"), "warning"),
+        count(kept, "object").map(|said| format!("{said} as last good")),
+        count(out, "object").map(|said| format!("{said} not loaded")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn warnings_are_counted_beside_errors() {
+        let (warning, error) = (json!({"severity": "warning"}), json!({"severity": "error"}));
+        assert_eq!(mistakes(&[], &[]), None);
+        assert_eq!(mistakes(std::slice::from_ref(&warning), &[]).as_deref(), Some("1 warning"));
+        let quarantine = [json!({"last_good": true}), json!({"last_good": false})];
+        assert_eq!(
+            mistakes(&[error, warning], &quarantine).as_deref(),
+            Some("1 error, 1 warning, 1 object as last good, 1 object not loaded")
+        );
+    }
 }

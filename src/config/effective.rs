@@ -1,7 +1,7 @@
 //! Effective values: what each object comes to after inheritance, where each value was said, and how two
 //! configurations differ in them. Texts only; whoever resolves a configuration fills them in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -137,6 +137,8 @@ pub fn to_json(objects: &[EffectiveObject]) -> Value {
 pub struct Difference {
     pub added: Vec<(&'static str, String)>,
     pub removed: Vec<(&'static str, String)>,
+    /// Section, old name, new name: `was` carries state and history along. A host's services are not named again.
+    pub renamed: Vec<(&'static str, String, String)>,
     pub changed: Vec<Changed>,
 }
 
@@ -149,23 +151,34 @@ pub struct Changed {
 }
 
 impl Difference {
-    /// Compares by section and name.
+    /// Compares by section and name, and by the former names that `was` says.
     pub fn between(before: &[EffectiveObject], after: &[EffectiveObject]) -> Self {
         let (before, after) = (index(before), index(after));
         let mut difference = Self::default();
+        let mut gone: BTreeSet<_> = before.keys().filter(|key| !after.contains_key(*key)).copied().collect();
         for (key, object) in &after {
-            match before.get(key) {
-                None => difference.added.push((key.0, key.1.to_owned())),
-                Some(old) => difference.changed.extend(changed(old, object)),
+            let names = formerly(object, &after);
+            let mut former = names.iter().filter_map(|name| before.get(&(key.0, name.as_str())).copied());
+            let former = former.find(|old| gone.contains(&(old.section, old.name.as_str())));
+            match (before.get(key), former) {
+                (Some(old), _) => difference.changed.extend(changed(old, object)),
+                (None, Some(old)) => {
+                    gone.remove(&(old.section, old.name.as_str()));
+                    difference.changed.extend(changed(old, object));
+                    // Of a service the host alone may have another name, and that was said already.
+                    if key.0 != "services" || service_of(&old.name) != service_of(key.1) {
+                        difference.renamed.push((key.0, old.name.clone(), key.1.to_owned()));
+                    }
+                }
+                (None, None) => difference.added.push((key.0, key.1.to_owned())),
             }
         }
-        let removed = before.keys().filter(|key| !after.contains_key(*key));
-        difference.removed = removed.map(|key| (key.0, key.1.to_owned())).collect();
+        difference.removed = gone.into_iter().map(|(section, name)| (section, name.to_owned())).collect();
         difference
     }
 
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+        self.added.is_empty() && self.removed.is_empty() && self.renamed.is_empty() && self.changed.is_empty()
     }
 
     pub fn text(&self) -> String {
@@ -175,6 +188,9 @@ impl Difference {
         }
         for (section, name) in &self.added {
             writeln!(out, "+ {} {name}", singular(section)).expect("a String takes all");
+        }
+        for (section, old, new) in &self.renamed {
+            writeln!(out, "> {} {old} is now {new}", singular(section)).expect("a String takes all");
         }
         for object in &self.changed {
             writeln!(out, "~ {} {}", singular(object.section), object.name).expect("a String takes all");
@@ -186,7 +202,12 @@ impl Difference {
             }
         }
         let (added, removed, changed) = (self.added.len(), self.removed.len(), self.changed.len());
-        writeln!(out, "{added} added, {removed} removed, {changed} changed").expect("a String takes all");
+        let renamed = match self.renamed.len() {
+            0 => String::new(),
+            renamed => format!(", {renamed} renamed"),
+        };
+        writeln!(out, "{added} added, {removed} removed, {changed} changed{renamed}")
+            .expect("a String takes all");
         out
     }
 
@@ -205,9 +226,38 @@ impl Difference {
         json!({
             "added": names(&self.added),
             "removed": names(&self.removed),
+            "renamed": self
+                .renamed
+                .iter()
+                .map(|(section, old, new)| json!({"section": section, "before": old, "after": new}))
+                .collect::<Vec<_>>(),
             "changed": changed.collect::<Vec<_>>(),
         })
     }
+}
+
+/// Names that an object may have had before, as `was` of it and of its host say.
+fn formerly(object: &EffectiveObject, all: &BTreeMap<(&'static str, &str), &EffectiveObject>) -> Vec<String> {
+    let was = was(object);
+    let Some((host, service)) = object.name.split_once('/').filter(|_| object.section == "services") else {
+        return was;
+    };
+    let hosts = all.get(&("hosts", host)).map(|host| self::was(host)).unwrap_or_default();
+    let services: Vec<&str> = was.iter().map(String::as_str).chain([service]).collect();
+    let hosts = [host.to_owned()].into_iter().chain(hosts);
+    hosts
+        .flat_map(|host| services.iter().map(move |service| format!("{host}/{service}")).collect::<Vec<_>>())
+        .collect()
+}
+
+fn was(object: &EffectiveObject) -> Vec<String> {
+    let said = object.values.iter().find(|value| value.key == "was").map_or("", |value| value.value.as_str());
+    let names = said.trim_start_matches('[').trim_end_matches(']').split(", ");
+    names.map(|name| name.trim_matches('"').to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+fn service_of(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, service)| service)
 }
 
 fn index(objects: &[EffectiveObject]) -> BTreeMap<(&'static str, &str), &EffectiveObject> {
@@ -219,13 +269,15 @@ fn changed(before: &EffectiveObject, after: &EffectiveObject) -> Option<Changed>
         object.values.iter().find(|value| value.key == key).map(|value| (value.value.clone(), value.hidden))
     };
     let mut values = Vec::new();
-    for value in &after.values {
+    // It says what is told as a renaming, and changes nothing by itself.
+    for value in after.values.iter().filter(|value| value.key != "was") {
         let old = find(before, &value.key);
         if old.as_ref().is_none_or(|(text, hidden)| *text != value.value || *hidden != value.hidden) {
             values.push((value.key.clone(), old.map(|(text, _)| text), Some(value.value.clone())));
         }
     }
-    for value in before.values.iter().filter(|value| find(after, &value.key).is_none()) {
+    for value in before.values.iter().filter(|value| value.key != "was" && find(after, &value.key).is_none())
+    {
         values.push((value.key.clone(), Some(value.value.clone()), None));
     }
     (!values.is_empty()).then(|| Changed { section: after.section, name: after.name.clone(), values })
@@ -289,6 +341,26 @@ mod tests {
                 http: {path: /}
                 check_interval: 5m
         ");
+    }
+
+    #[test]
+    fn what_says_its_former_name_is_renamed_with_its_services() {
+        let mut after = web1("5m");
+        after[0].name = "shop".to_owned();
+        after[0].values.extend(object("hosts", "", &[("was", "[old, web1]", None)]).values);
+        after[1].name = "shop/HTTPS".to_owned();
+        after[1].values.extend(object("services", "", &[("was", "HTTP", None)]).values);
+        after[2].name = "shop/a: b".to_owned();
+        assert_snapshot!(Difference::between(&web1("5m"), &after).text(), @r"
+        > host web1 is now shop
+        > service web1/HTTP is now shop/HTTPS
+        0 added, 0 removed, 0 changed, 2 renamed
+        ");
+        // One that is still there was not renamed.
+        let mut both = web1("5m");
+        both.extend(after);
+        let difference = Difference::between(&web1("5m"), &both);
+        assert_eq!((difference.added.len(), difference.renamed.len()), (3, 0));
     }
 
     #[test]

@@ -245,6 +245,7 @@ impl Reloader {
                 "the configuration cannot be read; all goes on as it was"
             );
         } else if health.is_clean() {
+            tell_findings(&health.findings);
             info!(event = "config.reloaded", duration = ?report.took, "all of it is in effect: {changes}");
         } else {
             tell_findings(&health.findings);
@@ -252,14 +253,29 @@ impl Reloader {
                 event = "config.rejected",
                 count = health.findings.errors(),
                 duration = ?report.took,
-                "what is good is in effect: {changes}; {} objects with a mistake go on as they were or are left out",
-                health.findings.quarantine.len()
+                "what is good is in effect: {changes}{}",
+                put_away(&health.findings)
             );
         }
         for key in &health.findings.restart_needed {
             warn!(event = "config.restart", "`{key}` changed and takes effect with the next start");
         }
         systemd::ready(&status(health));
+    }
+}
+
+/// What became of objects with a mistake, and of files that cannot be read at all.
+fn put_away(findings: &Findings) -> String {
+    let count = |is_last_good: bool| {
+        findings.quarantine.iter().filter(|one| one.is_last_good == is_last_good).count()
+    };
+    let object = |count: usize| if count == 1 { "object" } else { "objects" };
+    match (count(true), count(false)) {
+        // The mistake is no object's: a file that cannot be parsed, a section that does not exist.
+        (0, 0) => "; what a file that cannot be read held goes on as it was".to_owned(),
+        (kept, 0) => format!("; {kept} {} with a mistake as last good", object(kept)),
+        (0, out) => format!("; {out} {} with a mistake not loaded", object(out)),
+        (kept, out) => format!("; {kept} {} with a mistake as last good, {out} not loaded", object(kept)),
     }
 }
 

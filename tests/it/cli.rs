@@ -91,6 +91,16 @@ async fn diff_says_what_a_change_will_do_before_it_is_done() {
     let (code, text) = run(&folder, &["diff"]).await;
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("+ host web2") && text.contains("max_check_attempts: 4 → 6"), "{text}");
+    // What is broken is told, and removes nothing, as with a reload.
+    let path = folder.path().join("etc/vigia.yaml");
+    fs::write(&path, SITE.replace("  web1", "\tweb1")).expect("a file");
+    let (code, text) = run(&folder, &["diff"]).await;
+    assert!(code == 1 && text.contains("a tab where YAML wants blanks"), "{code} {text}");
+    assert!(text.contains("0 added, 0 removed, 0 changed"), "{text}");
+    fs::write(&path, SITE.replace("path: /health", "pth: /")).expect("a file");
+    let (code, text) = run(&folder, &["diff"]).await;
+    assert!(code == 1 && text.contains("did you mean `path`?"), "{code} {text}");
+    assert!(text.contains("0 added, 0 removed, 0 changed"), "{text}");
 }
 
 #[tokio::test]
