@@ -37,7 +37,8 @@ fn own_kind(kind: &str) -> &'static str {
         }
         _ => {
             "Does not look: somebody tells us. A duration is short for `freshness`.\n\n```yaml\nhosts:\n  web1:\n    services:\n      \
-             backup-age: {passive: {freshness: 26h}}\n```"
+             backup-age: {passive: {freshness: 26h}, max_check_attempts: 1}\n```\n\nThree bad results in a row confirm a \
+             problem here too, unless `max_check_attempts` says otherwise: of one result a night that would be the third night."
         }
     }
 }
