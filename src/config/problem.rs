@@ -166,8 +166,14 @@ fn reported(problem: Problem, sources: &Sources, secrets: &Secrets, lines: &mut 
         also: problem.also.into_iter().map(|(at, what)| (plain(&sources.show(at)), plain(&what))).collect(),
         object: problem.object.as_deref().map(plain),
         through: problem.through.iter().map(|step| plain(step)).collect(),
-        hint: problem.hint.as_deref().map(plain_lines),
+        hint: problem.hint.as_deref().map(|hint| plain_lines(&without_secrets(hint))),
     }
+}
+
+/// A hint's first line is ours; below it may be lines of the file as they should be.
+fn without_secrets(hint: &str) -> String {
+    let veiled = |(number, line)| if number == 0 { veil::without_passwords(line) } else { veil::line(line) };
+    hint.lines().enumerate().map(veiled).collect::<Vec<_>>().join("\n")
 }
 
 /// Problems come sorted, so each file is walked through once, however many there are.

@@ -70,7 +70,7 @@ pub fn without_passwords(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A line of a file with stars for what stands after a telling name. As many characters as before, so that a caret
+/// A line of a file with stars for what stands after a telling name, and for passwords inside URLs. As many characters as before, so that a caret
 /// below it stands where it stood.
 pub fn line(text: &str) -> Cow<'_, str> {
     let mut characters: Vec<char> = text.chars().collect();
@@ -83,7 +83,31 @@ pub fn line(text: &str) -> Cow<'_, str> {
         is_changed = true;
         at = to.max(at + 1);
     }
+    let mut at = 0;
+    while let Some((from, to, next)) = next_password(&characters, at) {
+        for character in characters.get_mut(from..to).unwrap_or_default() {
+            *character = '*';
+        }
+        is_changed |= to > from;
+        at = next;
+    }
     if is_changed { Cow::Owned(characters.into_iter().collect()) } else { Cow::Borrowed(text) }
+}
+
+/// Where the password of the next URL begins and ends, nothing between the two where it has none; and where to go on.
+fn next_password(characters: &[char], at: usize) -> Option<(usize, usize, usize)> {
+    let rest = characters.get(at..)?;
+    let start = at + rest.windows(3).position(|three| *three == [':', '/', '/'])? + 3;
+    let authority = characters.get(start..)?;
+    let length = authority.iter().position(|c| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`'));
+    let authority = authority.get(..length.unwrap_or(authority.len()))?;
+    let end = start + authority.len();
+    let of_user = authority.iter().rposition(|c| *c == '@');
+    let colon = authority.iter().position(|c| *c == ':');
+    Some(match (colon, of_user) {
+        (Some(colon), Some(host)) if colon < host => (start + colon + 1, start + host, end),
+        (_, _) => (start, start, end),
+    })
 }
 
 /// Where the next secret begins and ends.
@@ -197,6 +221,14 @@ mod tests {
             ("password: [abc, d]", "password: ********"),
             ("password:", "password:"),
             ("hosts: {web: 192.0.2.1}", "hosts: {web: 192.0.2.1}"),
+            (
+                "a: {url: \"https://ana:s3:c@web.example.test:81/b@c\"}",
+                "a: {url: \"https://ana:****@web.example.test:81/b@c\"}",
+            ),
+            (
+                "a: https://ana@web.example.test/ b: ftp://x:y@z",
+                "a: https://ana@web.example.test/ b: ftp://x:*@z",
+            ),
         ] {
             let hidden = line(text);
             assert_eq!(hidden, shown);

@@ -33,6 +33,8 @@ const MISTAKES: &[&str] = &[
     "  web2: {address: 127.0.0.1, services: {page: {http: {headers: {Authorization: SECRET}, pth: /}}}}\n",
     "  web2: {address: 127.0.0.1, services: {base: {mysql: {password: \"SECRET}}}}\n",
     "  web2: {address: 127.0.0.1, password: SECRET, services: []}\n",
+    "  web2: {address: 127.0.0.1, services: {base: {mysql: {password: @SECRET}}}}\n",
+    "  web2: {address: 127.0.0.1, services: {page: {http: {url: \"https://ana:SECRET@web.example.test/\", pth: /}}}}\n",
 ];
 
 #[tokio::test]
