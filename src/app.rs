@@ -7,9 +7,10 @@ mod configuration;
 mod doors;
 mod origins;
 mod parts;
+mod refusal;
 mod vitals;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use tracing_subscriber::util::TryInitError;
 use vigia_core::engine::Engine;
 use vigia_core::engine::world::World;
 use vigia_core::model::time::Timestamp;
@@ -26,13 +26,15 @@ use vigia_core::model::time::Timestamp;
 use self::configuration::Configuration;
 use self::doors::Doors;
 use self::parts::Parts;
+pub use self::refusal::StartError;
 use self::vitals::{Organs, Vitals, WatchedFiles};
+use crate::config::files::look_for_main;
 use crate::config::secret;
 use crate::deliver::{self, Deliverer};
 use crate::desk::Desk;
 use crate::os::clock::Clock;
-use crate::os::files::{self, FileError};
-use crate::os::lock::{LockError, StateLock};
+use crate::os::files;
+use crate::os::lock::StateLock;
 use crate::os::stop::{Request as Signal, Signals};
 use crate::os::watch::{Patience, Sources, Watcher};
 use crate::os::{limits, systemd};
@@ -41,7 +43,7 @@ use crate::runtime::executor::{self, Executor};
 use crate::runtime::reload::{self, Reloader};
 use crate::runtime::snapshot::Ends;
 use crate::runtime::{Batch, Handle, Load, Meters, Tools, look};
-use crate::store::{self, IdleWriter, Store, StoreError};
+use crate::store::{self, IdleWriter, Store};
 use crate::telemetry::{self, Chain};
 use crate::web::house::House;
 
@@ -84,64 +86,9 @@ pub struct Options {
     pub clock: Clock,
 }
 
-/// Why the daemon did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The report, as `vigia validate` prints it.
-    #[error("{0}")]
-    Configuration(String),
-    #[error(transparent)]
-    File(#[from] FileError),
-    #[error(transparent)]
-    Locked(#[from] LockError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("cannot listen on {at}: {}", said(source))]
-    Listen { at: String, source: io::Error },
-    #[error("cannot take over signals: {0}")]
-    Signals(#[source] io::Error),
-    #[error("cannot begin to log: {0}")]
-    Logs(#[from] TryInitError),
-}
-
-impl StartError {
-    /// Trying again does not help: a person must change the configuration.
-    pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Configuration(_))
-    }
-
-    /// What to do about it, where we know.
-    pub fn hint(&self) -> Option<String> {
-        let Self::Listen { at, source } = self else { return None };
-        match source.kind() {
-            io::ErrorKind::AddrInUse => {
-                let port = at.rsplit(':').next().unwrap_or_default();
-                Some(format!(
-                    "another program listens there; `ss -ltnp sport = :{port}` names it. Another address is set with \
-                     `web: {{listen: …}}`"
-                ))
-            }
-            io::ErrorKind::AddrNotAvailable => {
-                Some("this machine has no such address: `ip address` lists those it has".to_owned())
-            }
-            io::ErrorKind::PermissionDenied => Some(
-                "ports below 1024 need a right; take one above, behind a web server if it must be 80 or 443"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
-    }
-}
-
 /// `1 host`, `2 hosts`.
 fn count_of(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// The system's reason without its number.
-fn said(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.clone(), |(said, _)| said.to_owned())
 }
 
 /// How a run ended.
@@ -184,13 +131,23 @@ struct Built {
 fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError> {
     let clock = options.clock.clone();
     let now = clock.now();
+    // Before anything is made: who only forgot `-c` finds no folder that was not there.
+    look_for_main(&options.config).map_err(StartError::NoConfiguration)?;
     files::make_folder(&options.state_dir, 0o750)?;
     let lock = StateLock::take(&options.state_dir, now)?;
-    let mut configuration = Configuration::load(options, report, now)?;
+    let mut configuration = Configuration::load(options, now)?;
     let settings = configuration.settings();
     configuration
         .log_to(telemetry::start(configuration::level(&settings), configuration::format(&settings))?);
     limits::raise_open_files();
+    configuration.tell(report);
+    if files::kind(&settings.store.path).is_ok_and(|kind| kind.is_none()) {
+        let folder = options.state_dir.display();
+        info!(
+            event = "store.new",
+            "{folder} holds no history yet: it begins now, without states, users and tickets"
+        );
+    }
     let opened = Store::open(&settings.store.path, clock.clone())?;
     opened.store.set_retention(configuration::retention(&settings));
     let desk = Desk::new(opened.store.clone(), configuration::policy(&settings));

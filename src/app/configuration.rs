@@ -19,7 +19,7 @@ use crate::config::{self, Loaded, templates};
 use crate::deliver;
 use crate::desk::{Desk, Policy};
 use crate::os::watch::{Files, Sources};
-use crate::runtime::reload::{ConfigHealth, Findings, Fresh, Load, Quarantined};
+use crate::runtime::reload::{self, ConfigHealth, Findings, Fresh, Load, Quarantined};
 use crate::runtime::{Limits, Tools};
 use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
@@ -34,6 +34,8 @@ pub(super) struct Configuration {
     settings: Arc<Settings>,
     health: ConfigHealth,
     logs: Option<Logs>,
+    /// What is wrong, for people.
+    text: String,
     /// What the next start falls back to.
     memory: Memory,
     /// Where it was read from, as it was before.
@@ -55,11 +57,7 @@ pub(super) struct LiveConfiguration {
 impl Configuration {
     /// Loads it, or says what is wrong. What is wrong with single objects is told and does not stop the start,
     /// unless that was asked for.
-    pub(super) fn load(
-        options: &Options,
-        report: &mut dyn Write,
-        now: Timestamp,
-    ) -> Result<Self, StartError> {
+    pub(super) fn load(options: &Options, now: Timestamp) -> Result<Self, StartError> {
         let request = Request { config: options.config.clone(), state_dir: Some(options.state_dir.clone()) };
         // What is saved meanwhile is seen when the watcher starts.
         let (template_folder, folder) = watch::channel(usual_templates(&request));
@@ -72,8 +70,6 @@ impl Configuration {
         let Some(settings) = loaded.settings.filter(|_| !options.strict || findings.errors() == 0) else {
             return Err(StartError::Configuration(text));
         };
-        // Nobody may be reading it; the log and the page say it again.
-        write!(report, "{text}").ok();
         let clean_at = findings.is_clean().then_some(now);
         template_folder.send_replace(settings.message_templates.clone());
         Ok(Self {
@@ -83,6 +79,7 @@ impl Configuration {
             settings: Arc::new(settings),
             health: ConfigHealth { generation: 0, loaded_at: now, clean_at, refused: None, findings },
             logs: None,
+            text,
             sources,
             templates: template_folder,
         })
@@ -94,6 +91,24 @@ impl Configuration {
 
     pub(super) fn inventory(&self) -> SharedInventory {
         self.inventory.clone()
+    }
+
+    /// What is wrong with it: whole for people, as lines of the log for programs.
+    pub(super) fn tell(&self, report: &mut dyn Write) {
+        let findings = &self.health.findings;
+        match format(&self.settings) {
+            LogFormat::Json => reload::tell_findings(findings),
+            // Nobody may be reading it; the page says it again.
+            LogFormat::Auto | LogFormat::Text => drop(write!(report, "{}", self.text)),
+        }
+        if !findings.is_clean() {
+            tracing::warn!(
+                event = "config.rejected",
+                count = findings.errors(),
+                "starting with what is good of the configuration{}; `vigia validate` shows what is not",
+                reload::put_away(findings)
+            );
+        }
     }
 
     pub(super) fn log_to(&mut self, logs: Logs) {

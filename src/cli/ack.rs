@@ -37,14 +37,14 @@ impl Ack {
     pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
         let client = Client::of(common);
         let answer = if self.remove {
-            client.post(&Target::of(&["remove-acknowledgement"]), &self.objects.body(json!({})))?
+            client.post(&Target::of(&["remove-acknowledgement"]), &self.objects.body(json!({})))
         } else {
             let fields = json!({
                 "comment": self.comment, "sticky": !self.normal, "notify": !self.quiet, "expires": self.expires,
             });
-            client.post(&Target::of(&["acknowledge"]), &self.objects.body(fields))?
+            client.post(&Target::of(&["acknowledge"]), &self.objects.body(fields))
         };
-        done(common, console, &answer)
+        done(common, console, &answer.map_err(|failure| self.objects.explain(failure))?)
     }
 }
 
@@ -204,7 +204,8 @@ impl Downtime {
         let client = Client::of(common);
         match &self.act {
             DowntimeAct::Add(new) => {
-                done(common, console, &client.post(&Target::of(&["downtime"]), &new.body())?)
+                let answer = client.post(&Target::of(&["downtime"]), &new.body());
+                done(common, console, &answer.map_err(|failure| new.objects.explain(failure))?)
             }
             DowntimeAct::Cancel { ids } => {
                 for id in ids {

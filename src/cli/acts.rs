@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use vigia_core::model::id::ObjectKey;
 
 use super::table::{clean, number, text};
-use super::{Answer, Common, Console, Exit, Format};
+use super::{Answer, Common, Console, Exit, Failure, Format};
 
 /// The objects an act is about.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,18 @@ impl Objects {
 }
 
 impl Objects {
+    /// Says that names are wanted, where somebody wrote a pattern as after `vigia status`.
+    pub(super) fn explain(&self, failure: Failure) -> Failure {
+        let is_pattern = |name: &String| name.contains(['*', '?']);
+        match self.objects.iter().find(|name| is_pattern(name)) {
+            Some(name) if failure.hint.is_none() => failure.hint(format!(
+                "patterns are not taken here: name each object; `vigia status '{}'` lists them",
+                clean(name)
+            )),
+            Some(_) | None => failure,
+        }
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = ObjectKey> {
         self.objects.iter().map(|name| ObjectKey::parse(name))
     }
@@ -75,6 +87,16 @@ pub(super) fn tell_more(console: &mut Console, answer: &Value, shown: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_is_told_that_names_are_wanted() {
+        let refused = |name: &str| {
+            let objects = Objects { objects: vec![name.to_owned()] };
+            objects.explain(Failure::new(Exit::REFUSED, "there is no host or service")).hint
+        };
+        assert!(refused("web1/*").is_some_and(|hint| hint.contains("`vigia status 'web1/*'`")));
+        assert_eq!(refused("web1/SSH"), None);
+    }
 
     #[test]
     fn one_object_stands_alone_and_several_in_a_list() {

@@ -114,7 +114,11 @@ impl Client {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::new(
                 Exit::NO_DAEMON,
-                format!("no vigia is running with the state folder {}", self.state_dir.display()),
+                format!(
+                    "no vigia is running with the state folder {}{}",
+                    self.state_dir.display(),
+                    if self.state_dir.is_dir() { "" } else { ", which does not exist" }
+                ),
             )
             .hint(self.how_to_start()),
             io::ErrorKind::PermissionDenied => {
@@ -227,6 +231,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let failure = client(folder.path()).get(&Target::of(&["status"])).unwrap_err();
         assert_eq!(failure.exit, Exit::NO_DAEMON);
+        assert!(!failure.message.contains("does not exist"), "{failure}");
+        let nowhere = client(&folder.path().join("typo")).get(&Target::of(&["status"])).unwrap_err();
+        assert!(nowhere.message.ends_with("typo, which does not exist"), "{nowhere}");
         let hint = failure.hint.unwrap();
         assert!(hint.contains("vigia serve -c /etc/vigia/vigia.yaml --state-dir"), "{hint}");
         // The socket of a daemon that was killed is still there.

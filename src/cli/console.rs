@@ -96,7 +96,12 @@ impl Console {
     pub(super) fn usage(&mut self, error: &clap::Error) -> Exit {
         let is_answer = !error.use_stderr();
         let target = if is_answer { &mut self.out } else { &mut self.err };
-        drop(write!(target, "{}", error.render()));
+        // What the environment sets is optional all the same; clap shows it as if it had to be written.
+        let text = error.render().to_string();
+        let text = text
+            .replace("--config <PATH> --state-dir <DIR> ", "[OPTIONS] ")
+            .replace("[OPTIONS] [OPTIONS]", "[OPTIONS]");
+        drop(write!(target, "{text}"));
         if is_answer { Exit::DONE } else { Exit::USAGE }
     }
 

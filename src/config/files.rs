@@ -45,6 +45,14 @@ pub enum LoadError {
     Empty { dir: PathBuf },
 }
 
+/// Whether there is a main file, or a folder with files in it, at all.
+///
+/// # Errors
+/// When there is none.
+pub fn look_for_main(config: &Path) -> Result<(), LoadError> {
+    find::main(config).map(drop)
+}
+
 /// How strong a file's word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Author {

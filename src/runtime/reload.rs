@@ -265,7 +265,7 @@ impl Reloader {
 }
 
 /// What became of objects with a mistake, and of files that cannot be read at all.
-fn put_away(findings: &Findings) -> String {
+pub fn put_away(findings: &Findings) -> String {
     let count = |is_last_good: bool| {
         findings.quarantine.iter().filter(|one| one.is_last_good == is_last_good).count()
     };

@@ -124,7 +124,14 @@ async fn commands_that_need_the_daemon_say_how_to_start_it() {
         assert!(code == 3 && text.contains("vigia serve"), "{command:?}: {code} {text}");
     }
     let (code, text) = run(&folder, &["serve", "-c", "/nowhere/vigia.yaml"]).await;
-    assert!(code == 78 && text.contains("/nowhere/vigia.yaml"), "{code} {text}");
+    assert!(
+        code == 78 && text.contains("/nowhere/vigia.yaml") && text.contains("VIGIA_CONFIG"),
+        "{code} {text}"
+    );
+    assert!(!folder.path().join("state").exists(), "nothing was made for a start that was none");
+    // What the environment says need not be written.
+    let (code, text) = run(&folder, &["ticket", "close", "AVA01"]).await;
+    assert!(code == 2 && text.contains("close [OPTIONS] <REFERENCE> <TEXT>"), "{code} {text}");
     let wrong = site("web: {listen: nonsense:port}\n");
     assert_eq!(run(&wrong, &["serve"]).await.0, 78);
 }

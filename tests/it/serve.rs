@@ -106,6 +106,19 @@ async fn strict_refuses_what_is_otherwise_only_told() {
 }
 
 #[tokio::test]
+async fn a_start_with_a_mistake_and_a_state_folder_that_is_new_are_in_the_log() {
+    let mistaken = "hosts: {a: {adress: 127.0.0.1, check: {passive: {}}}, b: {check: {passive: {}}}}";
+    let daemon = TestDaemon::start(&[("vigia.yaml", mistaken)]).await;
+    let line = daemon.logged("config.rejected").await;
+    assert!(line.contains("1 object with a mistake not loaded"), "{line}");
+    assert!(daemon.log().contains("did you mean `address`?"), "{}", daemon.log());
+    assert!(daemon.log().contains("store.new"), "{}", daemon.log());
+    let daemon = daemon.crash_and_restart().await;
+    assert!(!daemon.log().contains("store.new"), "{}", daemon.log());
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn the_second_daemon_on_a_state_folder_is_told_who_has_it() {
     let daemon = TestDaemon::start(&[("vigia.yaml", "")]).await;
     let output = daemon.cli(&["serve", "--listen", "127.0.0.1:0"]).await;
