@@ -67,7 +67,7 @@ impl Resolver {
     pub async fn resolve(&self, name: &str, port: u16, family: IpFamily) -> Result<Vec<SocketAddr>, Failure> {
         let name = name.trim();
         if name.is_empty() {
-            return Err(Failure::new(Trouble::Local, "there is no address to connect to"));
+            return Err(Failure::new(Trouble::Local, "there is no address to connect to; -H says which"));
         }
         let found = match literal(name, port) {
             Some(address) => vec![address],

@@ -174,6 +174,7 @@ async fn identify(web: &Web, peer: Option<&Peer>, request: &Parts, is_secure: bo
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let has_bearer = bearer.is_some();
     let session = cookie(headers, if is_secure { SECURE_COOKIE } else { COOKIE });
     if let Some(token) = bearer.or(session)
         && let Some(account) = web.backend.session(token.clone()).await
@@ -188,6 +189,10 @@ async fn identify(web: &Web, peer: Option<&Peer>, request: &Parts, is_secure: bo
     }
     if let Some(name) = named_by_proxy(&web.rules, peer, headers) {
         return by_proxy(web, name).await;
+    }
+    // Whoever shows a token that is not good wants to be told, and not to look as somebody else.
+    if has_bearer {
+        return Viewer::default();
     }
     let may_look = may_look_anonymously(&web.rules, peer, request);
     Viewer { role: may_look.then_some(Role::Viewer), ..Viewer::default() }

@@ -171,6 +171,15 @@ impl ListQuery {
         Ok(query)
     }
 
+    /// For programs: a filter that is misspelt would give them everything.
+    pub(crate) fn read_strictly(pairs: &[(String, String)]) -> Result<Self, QueryError> {
+        let is_known = |name: &str| FILTERS.split(' ').any(|known| known == name);
+        match pairs.iter().find(|(name, _)| !is_known(name)) {
+            Some((name, _)) => Err(wrong(name, "filter", FILTERS)),
+            None => Self::read(pairs),
+        }
+    }
+
     pub(crate) fn page(&self) -> usize {
         self.offset / self.limit + 1
     }
@@ -233,6 +242,8 @@ pub(crate) struct Chip {
     pub(crate) value: String,
     pub(crate) without: String,
 }
+
+const FILTERS: &str = "state state_type acknowledged downtime handled host service hostgroup servicegroup tag q sort limit offset page";
 
 const SORTS: &str = "host, service, state, last_check, next_check, duration, attempt or output";
 

@@ -439,6 +439,24 @@ async fn what_is_typed_wrongly_stays_and_is_said_beside_the_field() {
 }
 
 #[tokio::test]
+async fn the_api_takes_no_slip_for_something_else() {
+    let site = site();
+    let (status, body) = site.get("/api/v1/services?stat=problem").await;
+    assert!(status == StatusCode::BAD_REQUEST && body.contains("`stat` is not a filter"), "{body}");
+    let stranger = ask(Method::GET, "/api/v1/services").header(header::AUTHORIZATION, "Bearer no-such-token");
+    let response = site.send(stranger.body(Body::empty()).unwrap(), local()).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let result = |state: &str| json!({"host": "web01", "service": "HTTP", "state": state, "output": "x"});
+    assert_eq!(site.post("/api/v1/result", result("2"), admin()).await.0, StatusCode::OK);
+    let (status, body) = site.post("/api/v1/result", result("bad"), admin()).await;
+    let said = body["error"].as_str().unwrap();
+    assert!(status == StatusCode::BAD_REQUEST && said.contains("CRITICAL"), "{said}");
+    let (_, body) = site.post("/api/v1/result", json!({"host": "web01"}), admin()).await;
+    let said = body["error"].as_str().unwrap();
+    assert!(said.contains("missing field") && !said.contains("deserialize"), "{said}");
+}
+
+#[tokio::test]
 async fn the_api_acts_as_the_forms_do() {
     let site = site();
     let (status, body) = site.post("/api/v1/downtime", json!({"objects": [{"host": "db01"}, {"host": "web01", "service": "HTTP"}], "comment": "x", "for": "2h"}), admin()).await;

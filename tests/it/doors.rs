@@ -128,7 +128,7 @@ async fn results_come_in_bulk_and_each_that_is_refused_is_named() {
         answer["refused"],
         json!([
             {"index": 10_001, "host": "web1", "service": "gone", "error": "there is no host or service `web1/gone`"},
-            {"index": 10_002, "host": "db1", "service": "MYSQL", "error": "`splendid` is not a state"},
+            {"index": 10_002, "host": "db1", "service": "MYSQL", "error": "`splendid` is not a state; it is one of OK, WARNING, CRITICAL, UNKNOWN or 0 to 3"},
             {"index": 10_003, "host": "db1", "service": "MYSQL", "error": "missing field `output`"},
         ])
     );

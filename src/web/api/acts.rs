@@ -35,9 +35,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Err(JsonRejection::MissingJsonContentType(_)) => {
                 Err(Failure::Wrong("send JSON, with `Content-Type: application/json`".to_owned()))
             }
-            Err(rejection) => Err(Failure::Wrong(rejection.body_text())),
+            Err(rejection) => Err(Failure::Wrong(in_our_words(&rejection.body_text()))),
         }
     }
+}
+
+/// Without the library's beginning, which speaks of types.
+fn in_our_words(said: &str) -> String {
+    const BEGINNINGS: [&str; 2] = [
+        "Failed to deserialize the JSON body into the target type: ",
+        "Failed to parse the request body as JSON: ",
+    ];
+    let bare = BEGINNINGS.iter().find_map(|beginning| said.strip_prefix(beginning)).unwrap_or(said);
+    format!("the JSON body is not as it must be: {bare}; docs/api.md has the fields")
 }
 
 impl From<FieldError> for Failure {
@@ -294,13 +304,16 @@ impl Submitted {
         let code = match &self.state {
             StateSaid::Number(number) => *number,
             StateSaid::Word(word) => {
-                let service = State::from_word(word).map(Condition::number);
-                let number = if key.service.is_some() {
-                    service
+                let (number, known) = if key.service.is_some() {
+                    (
+                        State::from_word(word).map(Condition::number),
+                        "OK, WARNING, CRITICAL, UNKNOWN or 0 to 3",
+                    )
                 } else {
-                    HostState::from_word(word).map(Condition::number)
+                    (HostState::from_word(word).map(Condition::number), "UP, DOWN, UNREACHABLE or 0 to 2")
                 };
-                i32::from(number.ok_or_else(|| format!("`{word}` is not a state"))?)
+                let number = number.map(i32::from).or_else(|| word.trim().parse().ok());
+                number.ok_or_else(|| format!("`{word}` is not a state; it is one of {known}"))?
             }
         };
         let mut printed = Cow::Borrowed(self.output.as_str());

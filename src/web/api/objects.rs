@@ -23,7 +23,7 @@ pub(crate) async fn services(
     Extension(seen): Extension<Seen>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Json<Value>, Failure> {
-    let query = ListQuery::read(&pairs)?;
+    let query = ListQuery::read_strictly(&pairs)?;
     let problems = seen.web.problems.of(&seen.world);
     let found = select::services(&seen.world, &problems, &query);
     let items = found.items.iter().map(|id| item(&seen.world, Checkable::Service(*id))).collect();
@@ -34,7 +34,7 @@ pub(crate) async fn hosts(
     Extension(seen): Extension<Seen>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Json<Value>, Failure> {
-    let query = ListQuery::read(&pairs)?;
+    let query = ListQuery::read_strictly(&pairs)?;
     let problems = seen.web.problems.of(&seen.world);
     let found = select::hosts(&seen.world, &problems, &query);
     let items = found.items.iter().map(|id| item(&seen.world, Checkable::Host(*id))).collect();
