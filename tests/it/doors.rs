@@ -113,6 +113,13 @@ async fn old_bookmarks_lead_to_pages_that_are_there() {
     daemon.stop().await;
 }
 
+/// Lines of the audit that are results.
+fn audited_results(database: &std::path::Path) -> i64 {
+    let connection = rusqlite::Connection::open(database).expect("it opens");
+    let count = "SELECT count(*) FROM audit WHERE action = 'submit-result'";
+    connection.query_row(count, [], |row| row.get(0)).expect("a number")
+}
+
 #[tokio::test]
 async fn results_come_in_bulk_and_each_that_is_refused_is_named() {
     let daemon = with("").await;
@@ -136,10 +143,7 @@ async fn results_come_in_bulk_and_each_that_is_refused_is_named() {
     daemon.wait_for("/api/v1/hosts/web1/services/HTTP", |service| service["state"] == 1).await;
     let (_folder, database) = (daemon.folder(), daemon.state().join("vigia.db"));
     daemon.stop().await;
-    let connection = rusqlite::Connection::open(&database).expect("it opens");
-    let count = "SELECT count(*) FROM audit WHERE action = 'submit-result'";
-    let audited: i64 = connection.query_row(count, [], |row| row.get(0)).expect("a number");
-    assert_eq!(audited, 0, "results are not acts of a person");
+    assert_eq!(audited_results(&database), 0, "results are not acts of a person");
 }
 
 #[tokio::test]
@@ -160,7 +164,9 @@ async fn a_result_says_when_it_was_seen_and_is_believed_within_bounds() {
     let (status, answer) = daemon.post("/api/v1/result", &result("SSH", now - 3700)).await;
     assert_eq!(status, 409, "{answer}");
     assert!(answer["error"].as_str().expect("a text").contains("newer result"), "{answer}");
+    let (_folder, database) = (daemon.folder(), daemon.state().join("vigia.db"));
     daemon.stop().await;
+    assert_eq!(audited_results(&database), 0, "nor is a single one");
 }
 
 #[tokio::test]
