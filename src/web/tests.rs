@@ -497,6 +497,17 @@ async fn the_api_acts_as_the_forms_do() {
 }
 
 #[tokio::test]
+async fn problems_are_marked_as_sorted_by_a_column_only_when_they_are() {
+    let site = site();
+    let (_, page) = site.get("/problems?handled=all").await;
+    assert!(page.contains("the most urgent first") && !page.contains("aria-sort"), "{page}");
+    assert!(page.contains("sort=host") && !page.contains("sort=-host"), "{page}");
+    let (_, page) = site.get("/problems?handled=all&sort=host").await;
+    assert!(!page.contains("the most urgent first") && page.contains("aria-sort=\"ascending\""), "{page}");
+    assert!(page.contains("sort=-host"), "{page}");
+}
+
+#[tokio::test]
 async fn a_post_from_another_site_is_refused() {
     let site = site();
     for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")] {

@@ -97,6 +97,9 @@ pub(crate) async fn hosts(
     Ok(finish(base, rows, found.total, "Host"))
 }
 
+/// How problems are sorted unless somebody asks for a column.
+const BY_URGENCY: &str = "urgency";
+
 pub(crate) async fn problems(
     Extension(seen): Extension<Seen>,
     Query(mut pairs): Query<Pairs>,
@@ -137,7 +140,11 @@ pub(crate) async fn problems(
         ),
     ];
     let rows = Rows::new(&seen.world, &seen.eyes).mixed(found.items.into_iter());
-    let query = if wants_all { asked.keep("handled", "all") } else { asked };
+    let mut query = if wants_all { asked.keep("handled", "all") } else { asked };
+    if query.sort_word.is_empty() {
+        // No column says it, and none is marked.
+        BY_URGENCY.clone_into(&mut query.sort_word);
+    }
     let mut page = ListPage {
         states: PROBLEM_STATES,
         shows_service: true,
@@ -185,7 +192,9 @@ fn finish(mut page: ListPage, rows: Vec<Row>, total: usize, word: &'static str) 
     );
     page.lead = match (word, total) {
         ("Problem", 1) => "1 problem".to_owned(),
-        ("Problem", _) => format!("{} problems, the most urgent first", words::count(total)),
+        ("Problem", _) if page.query.is_sorted_by(BY_URGENCY) => {
+            format!("{} problems, the most urgent first", words::count(total))
+        }
         (_, 1) => format!("1 {}", word.to_lowercase()),
         (_, _) => format!("{} {}s", words::count(total), word.to_lowercase()),
     };
