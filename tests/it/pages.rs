@@ -189,6 +189,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/act/acknowledge?object=web1/HTTPS&object=web1/Disk%20/var&back=/services", "act-acknowledge"),
     ("/act/downtime?object=web1&end=2h&back=/hosts/web1", "act-downtime"),
     ("/act/ticket?object=web1/HTTPS&back=/services", "act-ticket"),
+    ("/notifications", "notifications"),
     ("/config", "config"),
     ("/process", "process"),
     ("/login", "login"),

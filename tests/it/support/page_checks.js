@@ -52,6 +52,11 @@ for (const picture of $$("svg")) {
   if (!isTold && picture.getAttribute("aria-hidden") !== "true") say("a picture neither told nor hidden", picture);
 }
 
+for (const use of $$("use")) {
+  const drawn = use.getAttribute("href") || "";
+  if (!document.getElementById(drawn.slice(1))) say(`nothing is drawn for ${drawn}`, use.closest("a, button, p, td, div"));
+}
+
 // Tables
 for (const table of $$("table")) {
   if (!table.caption && !table.getAttribute("aria-label")) say("a table without a caption", table);
