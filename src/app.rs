@@ -83,6 +83,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Refuse to start with any error in the configuration.
     pub strict: bool,
+    /// A configuration without hosts is meant, although there were some.
+    pub accept_empty: bool,
     pub clock: Clock,
 }
 
@@ -299,7 +301,7 @@ async fn run(running: &mut Running) -> Ended {
                     return Ended::Asked;
                 }
                 Signal::Reload => {
-                    let request = reload::Request { by: asked.by, answer: None };
+                    let request = reload::Request { by: asked.by, accept_empty: false, answer: None };
                     // Full: so many reloads are waiting that one more makes no difference.
                     running.reloads.try_send(request).ok();
                 }

@@ -58,12 +58,12 @@ impl Configuration {
     /// Loads it, or says what is wrong. What is wrong with single objects is told and does not stop the start,
     /// unless that was asked for.
     pub(super) fn load(options: &Options, now: Timestamp) -> Result<Self, StartError> {
-        let request = Request { config: options.config.clone(), state_dir: Some(options.state_dir.clone()) };
+        let request = Request::new(&options.config, Some(&options.state_dir));
         // What is saved meanwhile is seen when the watcher starts.
         let (template_folder, folder) = watch::channel(usual_templates(&request));
         let sources = sources(&request, folder);
         let loaded = sources
-            .reading(|| config::load(&request))
+            .reading(|| config::load(&Request { accept_empty: options.accept_empty, ..request.clone() }))
             .map_err(|error| StartError::Configuration(Chain(&error).to_string()))?;
         let text = problem::text(&loaded.problems);
         let findings = findings(&loaded, Vec::new());
@@ -135,10 +135,11 @@ impl Configuration {
         concerned.keep(&self.memory, 0);
         let request = self.request.clone();
         let started_with = self.settings;
-        let load = Arc::new(move |generation| {
+        let load = Arc::new(move |generation, accept_empty| {
             // The watcher compares with what is read here, whoever asked for it.
+            let request = Request { accept_empty, ..self.request.clone() };
             let mut loaded =
-                read.reading(|| config::load(&self.request)).map_err(|error| Chain(&error).to_string())?;
+                read.reading(|| config::load(&request)).map_err(|error| Chain(&error).to_string())?;
             if !loaded.has_main {
                 return Err(problem::text(&loaded.problems));
             }

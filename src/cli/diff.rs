@@ -109,7 +109,7 @@ fn what_runs(common: &Common) -> Result<Vec<EffectiveObject>, Failure> {
 }
 
 fn effective(config: &Path, state_dir: Option<PathBuf>) -> Result<Vec<EffectiveObject>, Failure> {
-    let request = Request { config: config.to_path_buf(), state_dir };
+    let request = Request::new(config, state_dir.as_deref());
     explain::explain(&request, None).map_err(|error| unloadable(&error))
 }
 

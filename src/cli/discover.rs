@@ -163,7 +163,7 @@ struct Site {
 
 impl Site {
     fn open(common: &Common) -> Result<Self, Failure> {
-        let request = Request { config: common.config.clone(), state_dir: Some(common.state_dir.clone()) };
+        let request = Request::new(&common.config, Some(&common.state_dir));
         let loaded = config::load(&request).or_else(|error| {
             // Discovery is how a first configuration comes to be.
             let is_first =

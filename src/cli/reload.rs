@@ -1,6 +1,6 @@
 //! `vigia reload`: the configuration is read again, and the exit code says whether all of it took effect.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{Client, Target};
 use super::table::{flag, text};
@@ -13,16 +13,21 @@ use super::{Answer, Common, Console, Exit, Format};
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   vigia reload
-  vigia reload --wait && echo in effect")]
+  vigia reload --wait && echo in effect
+  vigia reload --accept-empty")]
 pub(crate) struct Reload {
     /// Wait for the outcome; so it does anyway, and a script may say that it relies on it
     #[arg(long)]
     wait: bool,
+    /// Take a configuration without any host at its word: all that is known of the hosts so far is removed
+    #[arg(long)]
+    accept_empty: bool,
 }
 
 impl Reload {
     pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
-        let report = Client::of(common).patient().post(&Target::of(&["reload"]), &Value::Null)?;
+        let asked = if self.accept_empty { json!({ "accept_empty": true }) } else { Value::Null };
+        let report = Client::of(common).patient().post(&Target::of(&["reload"]), &asked)?;
         match common.output {
             Format::Json => writeln!(console.out, "{report:#}")?,
             Format::Text => print(&report, console)?,

@@ -63,7 +63,7 @@ impl Run {
 /// The inventory, and the secrets that command lines may hold through `$USERn$`. What is wrong in the files goes to
 /// standard error, since it may be the answer.
 fn load(common: &Common, console: &mut Console) -> Result<(Inventory, Vec<String>), Failure> {
-    let request = Request { config: common.config.clone(), state_dir: Some(common.state_dir.clone()) };
+    let request = Request::new(&common.config, Some(&common.state_dir));
     let loaded = config::load(&request).map_err(|error| {
         Failure::new(Exit::plugin(3), Chain(&error).to_string()).hint("-c names another one")
     })?;

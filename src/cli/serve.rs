@@ -23,6 +23,9 @@ pub(crate) struct Serve {
     /// Refuse to start with any error in the configuration, in place of running what is good
     #[arg(long)]
     strict: bool,
+    /// Start with a configuration without any host although there were some before: all that was known of them is removed
+    #[arg(long)]
+    accept_empty: bool,
 }
 
 impl Serve {
@@ -32,6 +35,7 @@ impl Serve {
             state_dir: common.state_dir.clone(),
             listen: self.listen.clone(),
             strict: self.strict,
+            accept_empty: self.accept_empty,
             clock: Clock::system(),
         };
         limits::keep_raw_sockets_from_programs();

@@ -46,7 +46,7 @@ struct Named {
 
 impl Show {
     pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
-        let request = Request { config: common.config.clone(), state_dir: Some(common.state_dir.clone()) };
+        let request = Request::new(&common.config, Some(&common.state_dir));
         let (section, named) = match &self.what {
             What::Host(named) => ("hosts", named),
             What::Service(named) => ("services", named),

@@ -65,7 +65,7 @@ impl Simulate {
         };
         let until = start.after(span(&self.lasts)?);
         let recovers = self.recover_after.as_deref().map(span).transpose()?.map(|after| start.after(after));
-        let request = Request { config: common.config.clone(), state_dir: Some(common.state_dir.clone()) };
+        let request = Request::new(&common.config, Some(&common.state_dir));
         let loaded = config::load(&request).map_err(|error| unloadable(&error))?;
         write!(console.err, "{}", problem::text(&loaded.problems))?;
         if !is_anything(&loaded.inventory, &what) {

@@ -63,7 +63,7 @@ impl Validate {
         shape: Shape,
         console: &mut Console,
     ) -> Result<bool, Failure> {
-        let request = Request { config: config.to_path_buf(), state_dir: state_dir.map(Path::to_path_buf) };
+        let request = Request::new(config, state_dir);
         let loaded = load::load(&request).map_err(|error| unloadable(&error))?;
         let is_valid = loaded.errors() == 0 && !(self.strict && loaded.warnings() > 0);
         match shape {

@@ -25,9 +25,17 @@ pub struct Request {
     pub config: PathBuf,
     /// Where `discovered/*.yaml` lies; `None` for configurations that are looked at without a daemon's state.
     pub state_dir: Option<PathBuf>,
+    /// That no host is left is meant; else it is taken for an accident, and everything goes on as it was.
+    pub accept_empty: bool,
 }
 
 impl Request {
+    /// One that takes an empty configuration for an accident.
+    pub fn new(config: &Path, state_dir: Option<&Path>) -> Self {
+        let (config, state_dir) = (config.to_path_buf(), state_dir.map(Path::to_path_buf));
+        Self { config, state_dir, accept_empty: false }
+    }
+
     /// What ran last on this state.
     pub fn last_good(&self) -> Option<LastGood> {
         self.state_dir.as_deref().map(LastGood::at)

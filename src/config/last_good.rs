@@ -115,6 +115,15 @@ impl LastGood {
         self.files().into_iter().map(|file| (file.author, Source::new(file.path, file.text))).collect()
     }
 
+    /// Whether any host is defined in them.
+    pub fn had_hosts(&self) -> bool {
+        self.files().into_iter().any(|file| {
+            let source = Source::new(file.path, file.text);
+            let map = parse(&source);
+            map.get("hosts").and_then(tree::Node::map).is_some_and(|hosts| !hosts.is_empty())
+        })
+    }
+
     /// Another one after each load that changed anything; nothing where nothing is kept.
     pub fn stamp(&self) -> Option<u64> {
         self.read("index.json").map(|index| hash(index.as_bytes()))

@@ -17,6 +17,10 @@ use super::templates;
 use super::written::{SECTIONS, Written};
 use crate::os::files::FileError;
 
+mod rounds;
+
+use rounds::{Again, Round, Whole};
+
 /// What a configuration comes to.
 #[derive(Debug)]
 pub struct Loaded {
@@ -75,60 +79,99 @@ impl Loaded {
 }
 
 /// Loads a configuration: all that is good, and all that is wrong. Mistaken objects, and all objects of a file that
-/// cannot be parsed, go on as they were when [`Loaded::remember`] last kept them in the state folder.
+/// cannot be parsed or hides what it defines, go on as they were when [`Loaded::remember`] last kept them in the state
+/// folder; so does everything where no host would be left, unless the request says that this is meant.
 ///
 /// # Errors
 /// When there is no main file to begin with.
 pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let previous = request.last_good();
-    let previous = previous.as_ref();
     let mut files = Files::read(request)?;
-    let first = files.parse();
-    let parsed = match previous.filter(|_| !first.unreadable.is_empty()) {
-        None => first,
-        Some(previous) => {
-            let unreadable = first.unreadable.clone();
-            drop(first);
-            files.stand_in_for(&unreadable, previous);
-            files.parse()
+    let mut round = Round::new(files.main);
+    loop {
+        match attempt(request, &files, &round, previous.as_ref()) {
+            Ok(loaded) => return Ok(*loaded),
+            Err((why, last_good)) => round.begin_again(why, &mut files, last_good),
         }
-    };
+    }
+}
+
+/// One round: with each, fewer files are taken as they are, so that there is a last one.
+fn attempt<'g>(
+    request: &Request,
+    files: &Files,
+    round: &Round,
+    previous: Option<&'g LastGood>,
+) -> Result<Box<Loaded>, (Again, &'g LastGood)> {
+    let parsed = files.parse();
+    if let Some(previous) = previous {
+        let unreadable = round.unreadable(files, &parsed.unreadable, previous);
+        if !unreadable.is_empty() {
+            return Err((Again::Without(unreadable), previous));
+        }
+    }
     let mut decoder = Decoder::with(parsed.problems);
-    let mut documents = parsed.documents;
+    let (replaced, mut documents): (Vec<_>, Vec<_>) =
+        parsed.documents.into_iter().partition(|document| round.is_replaced(document.file));
     documents.extend(files.parse_stand_ins());
+    // What stands in for them is good; what is wrong with them is still to be told.
+    drop(read_objects(&replaced, round.main, &mut decoder));
     let has_main = files.main.is_none_or(|main| documents.iter().any(|document| document.file == main));
     // A main file of which nothing is known says nothing of the settings either.
     let mut settings = read_settings(request, &documents, &mut decoder).filter(|_| has_main);
+    if let Whole::Kept(kept) = &round.whole {
+        drop(read_objects(&documents, files.main, &mut decoder));
+        decoder.push(rounds::nobody_left(files));
+        documents = files.parse_quietly(kept);
+    }
     let written = read_objects(&documents, files.main, &mut decoder);
+    if let Some(previous) = previous.filter(|_| decoder.errors() > 0 && matches!(round.whole, Whole::Unasked))
+    {
+        let hiding = round.hiding(files, &documents, previous);
+        if !hiding.is_empty() {
+            return Err((Again::Without(hiding), previous));
+        }
+    }
     let context = context(settings.as_ref(), &mut decoder);
     let so_far = decoder.into_problems();
     let (resolved, problems, definitions) = with_last_good(&written, &context, &so_far, previous);
-    let notices = later::not_yet(&documents);
-    let mut problems = problem::report(problems, &files.sources);
-    let quarantine = shown(resolved.quarantine, &files.sources, &problems);
-    let mut memory = Memory::new(definitions);
-    for document in &documents {
-        let instead = files.main_as_it_was.filter(|_| files.main == Some(document.file));
-        if let Some(source) = files.sources.of(instead.unwrap_or(document.file)) {
-            memory.add(source.path.trim_end_matches(AS_IT_WAS), document.author, &source.text);
+    let is_empty = resolved.inventory.hosts.is_empty() && has_main && !request.accept_empty;
+    if let Some(previous) = previous.filter(|_| is_empty) {
+        match round.whole {
+            Whole::Unasked if previous.had_hosts() => return Err((Again::Whole, previous)),
+            Whole::Kept(_) => return Err((Again::AsItIs, previous)),
+            Whole::Unasked | Whole::Useless => {}
         }
     }
+    let mut problems = problem::report(problems, &files.sources);
+    let quarantine = shown(resolved.quarantine, &files.sources, &problems);
     if let Some(settings) = &mut settings {
         let templates = templates::read(&settings.message_templates);
         settings.templates = templates.good;
         problems.extend(templates.problems);
     }
-    let listed = files.listed.clone();
-    Ok(Loaded {
+    Ok(Box::new(Loaded {
         inventory: resolved.inventory,
         has_main,
         settings,
         problems,
         quarantine,
-        notices,
-        files: listed,
-        memory,
-    })
+        notices: later::not_yet(&documents),
+        files: files.listed.clone(),
+        memory: memory(definitions, files, &documents),
+    }))
+}
+
+/// What is to be kept of it for the time when it is not good.
+fn memory(definitions: Definitions, files: &Files, documents: &[Document<'_>]) -> Memory {
+    let mut memory = Memory::new(definitions);
+    for document in documents {
+        let instead = files.main_as_it_was.filter(|_| files.main == Some(document.file));
+        if let Some(source) = files.sources.of(instead.unwrap_or(document.file)) {
+            memory.add(source.path.trim_end_matches(AS_IT_WAS), document.author, &source.text);
+        }
+    }
+    memory
 }
 
 /// Resolves; where there are mistakes, once more with what the mistaken objects were.

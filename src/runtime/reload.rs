@@ -26,8 +26,8 @@ use crate::os::watch::Watcher;
 /// So long a reload waits for what is kept for the next start.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
 
-/// Reads the configuration for this generation. Blocks; an error says, for people, why there is none at all.
-pub type Load = Arc<dyn Fn(u32) -> Result<Fresh, String> + Send + Sync>;
+/// Reads the configuration for this generation; whether one without hosts is meant. Blocks; an error says, for people, why there is none at all.
+pub type Load = Arc<dyn Fn(u32, bool) -> Result<Fresh, String> + Send + Sync>;
 
 /// What a load gave.
 pub struct Fresh {
@@ -133,6 +133,8 @@ impl ReloadReport {
 pub struct Request {
     /// For the log.
     pub by: String,
+    /// No host is to be left, if the files say so.
+    pub accept_empty: bool,
     pub answer: Option<oneshot::Sender<ReloadReport>>,
 }
 
@@ -164,7 +166,9 @@ impl Reloader {
             let first = tokio::select! {
                 () = stop.cancelled() => return,
                 Some(request) = self.0.requests.recv() => request,
-                () = changed(&mut self.0.watcher) => Request { by: "changed files".to_owned(), answer: None },
+                () = changed(&mut self.0.watcher) => {
+                    Request { by: "changed files".to_owned(), accept_empty: false, answer: None }
+                }
             };
             // Whoever asked meanwhile gets the same report: what they changed is read below.
             let mut asked = vec![first];
@@ -187,8 +191,9 @@ impl Reloader {
         info!(event = "config.reloading", by, "reading the configuration");
         let before = self.0.health.borrow().clone();
         let generation = before.generation.wrapping_add(1);
+        let accept_empty = asked.iter().any(|request| request.accept_empty);
         let load = self.0.load.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(generation)).await;
+        let loaded = tokio::task::spawn_blocking(move || load(generation, accept_empty)).await;
         let fresh =
             loaded.unwrap_or_else(|panic| Err(format!("reading it failed by a mistake in vigia: {panic}")));
         let report = match fresh {

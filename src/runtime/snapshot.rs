@@ -105,9 +105,9 @@ impl Handle {
     }
 
     /// Has the configuration read again. Comes back when what is good of it is in effect.
-    pub async fn reload(&self, by: &str) -> Result<ReloadReport, NotDone> {
+    pub async fn reload(&self, by: &str, accept_empty: bool) -> Result<ReloadReport, NotDone> {
         let (answer, answered) = oneshot::channel();
-        let request = reload::Request { by: by.to_owned(), answer: Some(answer) };
+        let request = reload::Request { by: by.to_owned(), accept_empty, answer: Some(answer) };
         self.0.reloads.send(request).await.map_err(|_closed| NotDone::Stopping)?;
         answered.await.map_err(|_closed| NotDone::Stopping)
     }

@@ -77,7 +77,7 @@ pub trait Backend: Send + Sync + 'static {
     fn order(&self, order: Order) -> Answer<'_, Result<Done, Trouble>>;
 
     /// Reads the configuration again and waits for the outcome.
-    fn reload(&self, by: By) -> Answer<'_, Result<ReloadReport, Trouble>>;
+    fn reload(&self, by: By, accept_empty: bool) -> Answer<'_, Result<ReloadReport, Trouble>>;
 
     fn health(&self) -> Arc<Health>;
 

@@ -186,9 +186,9 @@ impl Backend for House {
         })
     }
 
-    fn reload(&self, by: By) -> Answer<'_, Result<ReloadReport, Trouble>> {
+    fn reload(&self, by: By, accept_empty: bool) -> Answer<'_, Result<ReloadReport, Trouble>> {
         Box::pin(async move {
-            let report = self.handle.reload(&by.name).await?;
+            let report = self.handle.reload(&by.name, accept_empty).await?;
             let act = who(by).act(
                 self.handle.now(),
                 "reload",

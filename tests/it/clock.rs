@@ -52,6 +52,7 @@ async fn a_clock_that_is_set_forward_and_back_stops_no_check_and_alarms_nobody()
         state_dir: folder.path().join("state"),
         listen: vec!["127.0.0.1:0".parse().expect("an address")],
         strict: true,
+        accept_empty: false,
         clock: Clock::following(source.clone()),
     };
     let socket = options.state_dir.join("control.sock");

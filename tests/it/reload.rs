@@ -244,6 +244,28 @@ async fn a_broken_file_removes_nothing_and_is_said_everywhere() {
 }
 
 #[tokio::test]
+async fn the_last_host_goes_only_when_somebody_means_it() {
+    let daemon = TestDaemon::start(&[("vigia.yaml", QUICK), ("conf.d/site.yaml", &site(&[1]))]).await;
+    let one = serde_json::json!({"host": "web1", "service": "one", "comment": "on it"});
+    acts(&daemon, "/api/v1/comment", one).await;
+    fs::remove_file(daemon.etc().join("conf.d/site.yaml")).expect("gone");
+    let health = daemon.wait_for("/api/v1/config", |health| health["valid"] == false).await;
+    assert!(health["problems"].to_string().contains("--accept-empty"), "{health}");
+    // Neither another reload nor a restart is enough.
+    assert_eq!(daemon.cli(&["reload"]).await.status.code(), Some(1));
+    let daemon = daemon.crash_and_restart().await;
+    assert_eq!(daemon.get(SERVICES).await["total"], 1);
+    assert_eq!(daemon.get("/api/v1/comments").await["total"], 1);
+    assert_eq!(daemon.cli(&["validate"]).await.status.code(), Some(1));
+
+    let reload = daemon.cli(&["reload", "--accept-empty"]).await;
+    assert_eq!(reload.status.code(), Some(0), "{}", String::from_utf8_lossy(&reload.stderr));
+    assert_eq!(daemon.get(SERVICES).await["total"], 0);
+    assert_eq!(daemon.cli(&["validate"]).await.status.code(), Some(0));
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn sighup_reloads() {
     let (_open, port) = listener();
     let daemon = TestDaemon::start(&[("vigia.yaml", QUICK), ("conf.d/site.yaml", &site(&[port]))]).await;

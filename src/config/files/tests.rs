@@ -31,7 +31,7 @@ impl Folder {
 
     /// The files that load, and every problem, with the folder's own path left out.
     fn read(&self, config: &str) -> String {
-        let request = Request { config: self.path(config), state_dir: Some(self.path("state")) };
+        let request = Request::new(&self.path(config), Some(&self.path("state")));
         let shown = match Files::read(&request) {
             Ok(files) => {
                 let parsed = files.parse();
@@ -213,7 +213,7 @@ fn a_file_that_is_no_text_is_named_with_the_place() {
 fn whoever_watches_learns_of_folders_that_may_appear() {
     let folder =
         Folder::with(&[("vigia.yaml", "include: [later, 'x/*.yaml', one.yaml]\n"), ("one.yaml", "")]);
-    let request = Request { config: folder.path("vigia.yaml"), state_dir: Some(folder.path("state")) };
+    let request = Request::new(&folder.path("vigia.yaml"), Some(&folder.path("state")));
     let found = find(&request);
     let names = |paths: &[PathBuf]| -> Vec<String> {
         paths.iter().map(|path| path.strip_prefix(folder.0.path()).unwrap().display().to_string()).collect()

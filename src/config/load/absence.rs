@@ -6,7 +6,7 @@ use std::thread;
 
 use insta::assert_snapshot;
 
-use super::tests::Folder;
+use super::tests::{Folder, one};
 use super::*;
 use crate::config::files::find;
 
@@ -161,8 +161,9 @@ fn a_typo_in_include_removes_nothing_until_the_list_is_right() {
     fs::remove_file(folder.path("one.yaml")).unwrap();
     folder.write("one.yaml", "{}");
     assert!(folder.goes_on_with("a").contains("nothing matches `more/*.yaml`"));
+    folder.write("one.yaml", "hosts: {c: 192.0.2.3}");
     folder.write("vigia.yaml", "include: [one.yaml]\n");
-    folder.has("");
+    folder.has("c");
 }
 
 #[test]
@@ -216,4 +217,51 @@ fn conf_d_as_a_whole_does_not_go_by_accident() {
     let folder = running(&[("vigia.yaml", ONE), ("conf.d/a.yaml", SITE)]);
     fs::remove_file(folder.path("conf.d/a.yaml")).unwrap();
     folder.has("b");
+}
+
+#[test]
+fn a_misspelt_section_or_name_removes_nothing() {
+    let folder = running(&[("vigia.yaml", ONE), ("conf.d/a.yaml", SITE)]);
+    for mistaken in [SITE.replace("hosts", "hsots"), "hosts: [a]".to_owned(), SITE.replace("{a:", "{'a[1-':")]
+    {
+        folder.write("conf.d/a.yaml", &mistaken);
+        let problems = folder.goes_on_with("a b");
+        assert!(problems.starts_with("conf.d/a.yaml:1:"), "{mistaken}: {problems}");
+        assert_eq!(
+            problems.matches("hint: did you mean").count(),
+            mistaken.matches("hsots").count(),
+            "{problems}"
+        );
+    }
+    // The main file too, and then its settings stay as they were.
+    folder.write("conf.d/a.yaml", SITE);
+    folder.write("vigia.yaml", &format!("limits: {{objects: 7}}\n{ONE}"));
+    folder.load().remember(&folder.path("state")).unwrap();
+    folder.write("vigia.yaml", &format!("limits: {{objects: 8}}\n{}", ONE.replace("hosts", "hsots")));
+    folder.goes_on_with("a b");
+    assert_eq!(folder.load().settings.map(|settings| settings.limits.objects), Some(7));
+    // What was never good is no reason to leave the rest of its file out.
+    folder.write("conf.d/new.yaml", "hsots: {x: 192.0.2.3}\nhosts: {c: 192.0.2.4}");
+    folder.write("vigia.yaml", ONE);
+    folder.goes_on_with("a b c");
+}
+
+#[test]
+fn a_load_that_would_leave_no_host_keeps_what_ran() {
+    let folder = running(&[("vigia.yaml", ""), ("conf.d/a.yaml", SITE), ("conf.d/b.yaml", ONE)]);
+    fs::rename(folder.path("conf.d/a.yaml"), folder.path("a")).unwrap();
+    folder.has("b");
+    fs::rename(folder.path("conf.d/b.yaml"), folder.path("b")).unwrap();
+    assert_snapshot!(folder.goes_on_with("a b"), @r"
+    vigia.yaml: no host is left in the configuration: everything goes on as it was last good
+       hint: is a folder not mounted, or a file empty? If nothing is to be watched any more: `vigia reload --accept-empty`, or `vigia serve --accept-empty` for a start
+    ");
+    assert_eq!(folder.load().inventory.services.len(), 1);
+    let meant = load(&Request { accept_empty: true, ..folder.request() }).unwrap();
+    assert_eq!((hosts(&meant).as_str(), problem::text(&meant.problems).as_str()), ("", ""));
+    // A first start has nothing to keep.
+    assert_eq!(hosts(&one("").load()), "");
+    // A single host is enough to be taken at its word.
+    folder.write("conf.d/c.yaml", "hosts: {c: 192.0.2.3}");
+    folder.has("c");
 }

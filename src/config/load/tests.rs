@@ -29,7 +29,7 @@ impl Folder {
     }
 
     pub(super) fn request(&self) -> Request {
-        Request { config: self.0.path().join("vigia.yaml"), state_dir: Some(self.0.path().join("state")) }
+        Request::new(&self.path("vigia.yaml"), Some(&self.path("state")))
     }
 
     pub(super) fn load(&self) -> Loaded {

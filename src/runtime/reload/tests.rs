@@ -35,7 +35,7 @@ impl Bench {
             requests: request_receiver,
             inbox: inbox_sender,
             health: health_sender,
-            load: Arc::new(move |_| {
+            load: Arc::new(move |_, _| {
                 let keep = keep.clone();
                 let in_effect = Box::new(move || {
                     keep.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +54,10 @@ impl Bench {
 
     async fn ask(&self) -> oneshot::Receiver<ReloadReport> {
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request { by: "test".into(), answer: Some(answer) }).await.unwrap();
+        self.requests
+            .send(Request { by: "test".into(), accept_empty: false, answer: Some(answer) })
+            .await
+            .unwrap();
         answered
     }
 

@@ -1,9 +1,11 @@
 //! vigia about itself: status, configuration health, reload, and the two probes for machines.
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::seconds;
@@ -112,9 +114,21 @@ fn quarantined(out: &Quarantined) -> Value {
     })
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reload {
+    /// A configuration without hosts is meant.
+    #[serde(default)]
+    accept_empty: bool,
+}
+
 /// Waits for the outcome, so that `vigia reload --wait` can say it and set its exit code.
-pub(crate) async fn reload(Extension(seen): Extension<Seen>) -> Result<Json<Value>, Failure> {
-    let report = seen.web.backend.reload(seen.by()).await?;
+pub(crate) async fn reload(Extension(seen): Extension<Seen>, body: Bytes) -> Result<Json<Value>, Failure> {
+    // Nothing at all is how most ask.
+    let asked = if body.is_empty() { Ok(None) } else { serde_json::from_slice::<Option<Reload>>(&body) };
+    let asked = asked.map_err(|error| Failure::Wrong(format!("this is no order to reload: {error}")))?;
+    let accept_empty = asked.is_some_and(|asked| asked.accept_empty);
+    let report = seen.web.backend.reload(seen.by(), accept_empty).await?;
     let rendered: Vec<&str> = report.problems.iter().map(|problem| problem.rendered.as_str()).collect();
     Ok(Json(json!({
         "ok": report.is_ok,

@@ -248,7 +248,7 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
         "ticket" => open_ticket(seen, asked).await,
         "note-ticket" | "close-ticket" | "reopen-ticket" => note_ticket(seen, act, asked).await,
         "reload" if seen.may(Role::Admin) => {
-            let report = seen.web.backend.reload(seen.by()).await?;
+            let report = seen.web.backend.reload(seen.by(), false).await?;
             said(format!(
                 "Configuration read: {} added, {} changed, {} removed, {} mistakes",
                 report.added,
