@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use vigia_checks::http::{Post, Reply, post};
 use vigia_core::model::contact::{Webhook, WebhookFormat};
+use vigia_core::model::secret::Secret;
 use vigia_core::model::time::Timestamp;
 
 use super::facts::Facts;
@@ -33,9 +34,13 @@ pub(super) async fn send(
     tools: &Tools,
     now: Timestamp,
 ) -> Outcome {
-    let request = match bodies::request(webhook, facts, &settings.wording) {
+    let (url, headers) = match revealed(webhook, tools) {
+        Ok(revealed) => revealed,
+        Err(why) => return Outcome::Down { why, wait: None },
+    };
+    let request = match bodies::request(&url, webhook.format, facts, &settings.wording) {
         Ok(Body::Request { url, body }) => {
-            Post { url, headers: webhook.headers.clone(), body: body.to_string(), timeout: webhook.timeout }
+            Post { url, headers, body: body.to_string(), timeout: webhook.timeout }
         }
         Ok(Body::Nothing(why)) => return Outcome::Sent(why.to_owned()),
         Err(why) => return Outcome::Void(why),
@@ -46,6 +51,16 @@ pub(super) async fn send(
     }
 }
 
+/// Address and headers, with their secrets fetched.
+fn revealed(webhook: &Webhook, tools: &Tools) -> Result<(String, Vec<(String, String)>), String> {
+    let reveal = |what: &str, secret: &Secret| {
+        (tools.secrets)(secret).map_err(|why| format!("`{what}` of the webhook cannot be had: {why}"))
+    };
+    let url = reveal("url", &webhook.url)?.trim().to_owned();
+    let headers = webhook.headers.iter().map(|(name, value)| Ok((name.clone(), reveal(name, value)?)));
+    Ok((url, headers.collect::<Result<_, String>>()?))
+}
+
 fn judge(reply: Reply, now: Timestamp) -> Outcome {
     let said = if reply.body.is_empty() { String::new() } else { format!(": {}", reply.body) };
     let why = format!("{}{said}", reply.status_line);
@@ -54,7 +69,7 @@ fn judge(reply: Reply, now: Timestamp) -> Outcome {
         300..=399 => {
             Outcome::Never(format!("{why}; redirects are not followed, `url` wants the place itself"))
         }
-        // Not before some time, too early, too many, or broken: another try may work.
+        // Too slow, too early, too many, or broken: another try may work.
         408 | 425 | 429 | 500..=599 => {
             let wait = reply.retry_after.as_deref().and_then(|after| retry_after(after, now));
             Outcome::Down { why, wait }

@@ -41,6 +41,8 @@ const PAGES: &[&str] = &[
     "/alarms?status=closed",
     "/tickets",
     "/tickets/AVA01",
+    "/notifications",
+    "/notifications?status=waiting",
     "/config",
     "/process",
     "/login",

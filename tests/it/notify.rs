@@ -403,3 +403,35 @@ async fn killed_between_decision_and_delivery_it_loses_nothing_and_doubles_nothi
     assert_eq!(subjects, ["PROBLEM: HTTP on web1 is CRITICAL", "RECOVERY: HTTP on web1 is OK"]);
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn an_address_and_a_header_may_be_kept_elsewhere_and_are_told_nobody() {
+    let hook = Hook::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let yaml = format!(
+        "contacts:
+  chat: {{webhook: {{url: {{file: {}}}, headers: {{X-Token: {{file: {}}}}}}}}}
+  none: {{webhook: {{url: {{file: {}/none}}}}}}\n",
+        kept("url", &format!("{}\n", hook.url("/t0ken-in-path"))),
+        kept("header", "t0ken-in-header\n"),
+        folder.path().display(),
+    );
+    let daemon = daemon(&yaml).await;
+    let (code, said) = test(&daemon, &["chat"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let hits = hook.hits_on("/t0ken-in-path", 1).await;
+    assert!(hits[0].head.contains("x-token: t0ken-in-header"), "{hits:?}");
+    let (code, said) = test(&daemon, &["none"]).await;
+    assert!(code == Some(1) && said.contains("cannot be had"), "{said}");
+    for path in ["/api/v1/notifications", "/api/v1/config", "/notifications", "/metrics"] {
+        let (_, text) = daemon.text(path).await;
+        assert!(!text.contains("t0ken"), "{path}: {text}");
+    }
+    assert!(!daemon.log().contains("t0ken"));
+    daemon.stop().await;
+}

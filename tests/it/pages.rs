@@ -186,6 +186,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/alarms", "alarms"),
     ("/tickets", "tickets"),
     ("/tickets/AVA01", "ticket"),
+    ("/notifications", "notifications"),
     ("/act/acknowledge?object=web1/HTTPS&object=web1/Disk%20/var&back=/services", "act-acknowledge"),
     ("/act/downtime?object=web1&end=2h&back=/hosts/web1", "act-downtime"),
     ("/act/ticket?object=web1/HTTPS&back=/services", "act-ticket"),

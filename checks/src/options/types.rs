@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+pub use vigia_core::model::secret::Secret;
 use vigia_core::nagios::threshold::Range;
 
 use super::units::UnitError;
@@ -323,29 +324,8 @@ impl OptionType for Headers {
     }
 }
 
-/// Where a secret is to be had; the secret itself is fetched when a check needs it and never kept here, unless
-/// somebody wrote it down.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Secret {
-    Literal(String),
-    File(String),
-    Env(String),
-    Credential(String),
-}
-
 /// Fetches secrets; the daemon's knows files and systemd's credentials. The error says what to do, without the secret.
 pub type SecretSource = Arc<dyn Fn(&Secret) -> Result<String, String> + Send + Sync>;
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Literal(_) => f.write_str("***"),
-            Self::File(path) => write!(f, "{{file: {path}}}"),
-            Self::Env(name) => write!(f, "{{env: {name}}}"),
-            Self::Credential(name) => write!(f, "{{credential: {name}}}"),
-        }
-    }
-}
 
 impl OptionType for Secret {
     const SHAPE: Shape = Shape::Secret;

@@ -173,7 +173,7 @@ pub const SERVICEGROUP: &[Key] = &[
 pub const WEBHOOK: &[Key] = &[
     Key::new(
         "url",
-        Text,
+        Special("a URL, or a secret that is one"),
         "",
         "where it is sent; `telegram`, `ntfy` and `pagerduty` find chat, topic and key in it",
     ),
@@ -183,7 +183,7 @@ pub const WEBHOOK: &[Key] = &[
         "json",
         "what the body looks like",
     ),
-    Key::new("headers", TextMap, "", "HTTP headers"),
+    Key::new("headers", Special("a map: name → a text, or a secret"), "", "HTTP headers"),
     Key::new("timeout", Duration, "10s", "one deadline for the whole exchange"),
 ];
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::id::Name;
 use super::period::PeriodId;
 use super::policy::NotificationOptions;
+use super::secret::Secret;
 use super::selector::Selection;
 
 #[derive(Clone, Debug)]
@@ -30,9 +31,10 @@ pub struct Contact {
 
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    pub url: String,
+    /// Often it holds a token.
+    pub url: Secret,
     pub format: WebhookFormat,
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Secret)>,
     pub timeout: Duration,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vigia_core::engine::world::World;
 use vigia_core::model::check::Output;
-use vigia_core::model::contact::{Contact, Webhook, WebhookFormat};
+use vigia_core::model::contact::Contact;
 use vigia_core::model::id::ProblemId;
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::message::{Channel, MessageId};
@@ -33,10 +33,6 @@ pub(in crate::deliver) fn contact(name: &str) -> Contact {
         rate_limit: None,
         custom_variables: vec![("PAGER".into(), "0049-30-1234".into())],
     }
-}
-
-pub(in crate::deliver) fn webhook(url: &str, format: WebhookFormat) -> Webhook {
-    Webhook { url: url.into(), format, headers: Vec::new(), timeout: Duration::from_secs(5) }
 }
 
 pub(in crate::deliver) fn world(contacts: Vec<Contact>) -> Arc<World> {

@@ -1,7 +1,7 @@
 //! The bodies, by format, after the public description of each program's incoming webhook.
 
 use serde_json::{Map, Value, json};
-use vigia_core::model::contact::{Webhook, WebhookFormat};
+use vigia_core::model::contact::WebhookFormat;
 use vigia_core::model::message::{About, MessageKind, Notice};
 use vigia_core::model::state::{AnyState, HostState, State};
 use vigia_core::model::time::Timestamp;
@@ -20,17 +20,22 @@ pub(super) enum Body {
     Nothing(&'static str),
 }
 
-pub(super) fn request(webhook: &Webhook, facts: &Facts, wording: &Wording) -> Result<Body, String> {
+pub(super) fn request(
+    url: &str,
+    format: WebhookFormat,
+    facts: &Facts,
+    wording: &Wording,
+) -> Result<Body, String> {
     let (kind, labels) = (facts.kind(), facts.labels());
     let said = Said {
         title: wording.render(kind, Part::Subject, &labels)?,
         text: wording.render(kind, Part::Text, &labels)?.trim().to_owned(),
         facts,
     };
-    let url = webhook.url.clone();
-    let (url, body) = match webhook.format {
+    let url = url.to_owned();
+    let (url, body) = match format {
         WebhookFormat::Json => (url, said.json(labels)),
-        WebhookFormat::Slack | WebhookFormat::Mattermost => (url, said.slack(webhook.format)),
+        WebhookFormat::Slack | WebhookFormat::Mattermost => (url, said.slack(format)),
         WebhookFormat::Teams => (url, said.teams()),
         WebhookFormat::Telegram => {
             let (url, chat) = take_query(&url, "chat_id");

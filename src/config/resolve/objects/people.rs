@@ -7,6 +7,7 @@ use vigia_core::model::contact::{Audience, Contact, Escalation, RateLimit, Webho
 use vigia_core::model::id::Name;
 use vigia_core::model::period::PeriodId;
 use vigia_core::model::policy::NotificationOptions;
+use vigia_core::model::secret::Secret;
 use vigia_core::model::selector::Selection;
 use vigia_core::nagios::macros;
 
@@ -125,15 +126,14 @@ pub(in super::super) fn check_run(words: Option<&[String]>, at: Place, decoder: 
 }
 
 pub(in super::super) fn webhook(fields: &Fields<'_>, decoder: &mut Decoder) -> Option<Webhook> {
-    let Some(url) = fields.item("url") else {
+    let Some(node) = fields.node("url") else {
         return decoder.refuse(Problem::error(fields.at, "`webhook` wants `url`"));
     };
-    let is_url = url
-        .text
-        .parse::<http::Uri>()
-        .is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")));
-    if !is_url {
-        let problem = Problem::error(url.at, format!("`{}` is not a URL", url.text));
+    let url = text_or_secret(node, "url", decoder)?;
+    if let Secret::Literal(text) = &url
+        && !is_url(text)
+    {
+        let problem = Problem::error(node.at, format!("`{text}` is not a URL"));
         return decoder.refuse(problem.hint("it begins with `https://` or `http://` and a host name"));
     }
     let format = match fields.text("format") {
@@ -146,13 +146,47 @@ pub(in super::super) fn webhook(fields: &Fields<'_>, decoder: &mut Decoder) -> O
         Some("alertmanager") => WebhookFormat::Alertmanager,
         Some(_) | None => WebhookFormat::Json,
     };
-    let headers = fields.pairs("headers").iter().filter(|(_, text)| text.text != CANCELLED);
     Some(Webhook {
-        url: url.text.to_owned(),
+        url,
         format,
-        headers: headers.map(|(key, text)| (key.text.to_owned(), text.text.to_owned())).collect(),
+        headers: headers(fields.node("headers"), decoder)?,
         timeout: fields.duration("timeout").unwrap_or(Duration::from_secs(10)),
     })
+}
+
+fn is_url(text: &str) -> bool {
+    text.parse::<http::Uri>()
+        .is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
+}
+
+fn headers(node: Option<&Node<'_>>, decoder: &mut Decoder) -> Option<Vec<(String, Secret)>> {
+    let Some(node) = node else { return Some(Vec::new()) };
+    let Some(map) = node.map() else {
+        return decoder.refuse(Problem::error(node.at, "`headers` wants names with their texts"));
+    };
+    let written = map.iter().filter(|entry| !entry.value.is_nothing() && !entry.value.is_cancelled());
+    let mut headers = Vec::new();
+    for entry in written {
+        let (name, value) = (&*entry.key.text, text_or_secret(&entry.value, &entry.key.text, decoder)?);
+        let is_sendable = match &value {
+            Secret::Literal(text) => http::HeaderValue::from_str(text).is_ok(),
+            Secret::File(_) | Secret::Env(_) | Secret::Credential(_) => true,
+        };
+        if http::HeaderName::try_from(name).is_err() || !is_sendable {
+            return decoder
+                .refuse(Problem::error(entry.key.at, format!("`{name}` is no HTTP header")).conceal());
+        }
+        headers.push((name.to_owned(), value));
+    }
+    Some(headers)
+}
+
+/// What may stand here for all to read, and need not.
+fn text_or_secret(node: &Node<'_>, key: &str, decoder: &mut Decoder) -> Option<Secret> {
+    match node.text() {
+        Some(_) => decoder.text(node, key).map(|text| Secret::Literal(text.to_owned())),
+        None => decoder.secret(node, key),
+    }
 }
 
 /// `20 per 10m`, `off`.

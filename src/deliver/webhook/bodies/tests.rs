@@ -3,10 +3,10 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::deliver::facts::tests::{digest, problem, recovery, webhook};
+use crate::deliver::facts::tests::{digest, problem, recovery};
 
 fn sent(facts: &Facts, url: &str, format: WebhookFormat) -> (String, String) {
-    match request(&webhook(url, format), facts, &Wording::default()).unwrap() {
+    match request(url, format, facts, &Wording::default()).unwrap() {
         Body::Request { url, body } => (url, format!("{body:#}")),
         Body::Nothing(why) => (String::new(), why.to_owned()),
     }
@@ -40,8 +40,8 @@ fn telegram_gets_its_chat_out_of_the_address() {
     );
     assert_eq!(url, "https://api.telegram.example.test/bot1:x/sendMessage");
     assert!(body.contains("\"chat_id\": \"-100123\"") && !body.contains("parse_mode"), "{body}");
-    let without = webhook("https://api.telegram.example.test/bot1:x/sendMessage", WebhookFormat::Telegram);
-    assert!(request(&without, &problem(1), &Wording::default()).unwrap_err().contains("chat_id"));
+    let without = ("https://api.telegram.example.test/bot1:x/sendMessage", WebhookFormat::Telegram);
+    assert!(request(without.0, without.1, &problem(1), &Wording::default()).unwrap_err().contains("chat_id"));
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn ntfy_gets_its_topic_out_of_the_address() {
     let (url, body) = sent(&problem(1), "https://ntfy.example.test/alerts", WebhookFormat::Ntfy);
     assert_eq!(url, "https://ntfy.example.test/");
     assert!(body.contains("\"topic\": \"alerts\"") && body.contains("\"priority\": 5"), "{body}");
-    let without = webhook("https://ntfy.example.test/", WebhookFormat::Ntfy);
-    assert!(request(&without, &problem(1), &Wording::default()).is_err());
+    let without = ("https://ntfy.example.test/", WebhookFormat::Ntfy);
+    assert!(request(without.0, without.1, &problem(1), &Wording::default()).is_err());
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn pagerduty_opens_and_closes_one_incident_for_one_problem() {
     if let About::Object(notice) = &mut flapping.message.about {
         std::sync::Arc::make_mut(notice).kind = MessageKind::FlappingStart;
     }
-    let nothing = request(&webhook(url, WebhookFormat::Pagerduty), &flapping, &Wording::default());
+    let nothing = request(url, WebhookFormat::Pagerduty, &flapping, &Wording::default());
     assert!(matches!(nothing, Ok(Body::Nothing(_))));
 }
 
