@@ -42,7 +42,7 @@ impl Diff {
             [after] => (effective(&common.config, state_dir.clone())?, after, state_dir),
             [] => (what_runs(common)?, &common.config, state_dir),
         };
-        let request = Request { config: after.clone(), state_dir };
+        let request = Request::new(after, state_dir.as_deref());
         let loaded = load(&request).map_err(|error| unloadable(&error))?;
         let after = as_loaded(effective(after, request.state_dir.clone())?, &before, &loaded.quarantine);
         let difference = Difference::between(&before, &after);
