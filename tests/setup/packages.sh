@@ -12,6 +12,8 @@ unpack() {
     local scratch
     scratch=$(mktemp -d)
     chmod 755 "$scratch"
+    # dpkg makes the last folder of a path only, and a fresh clone has no target folder yet.
+    mkdir -p "$servers"
     echo "unpacking $1" >&2
     bring() { (cd "$scratch" && apt-get download "$1" > log 2>&1 && dpkg -x "$1"_*.deb "$servers"); }
     # A machine that never asked its sources knows no packages.
