@@ -310,6 +310,8 @@ fn shown(
 #[cfg(test)]
 mod absence;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod slips;
