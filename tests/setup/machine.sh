@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=${CARGO_TARGET_DIR:-target}/machine
 image=$folder/debian.tar
-[[ -e $image ]] && exit 0
+[[ -f $image ]] && exit 0
 
 mkdir -p "$folder"
 if [[ $(id -u) -ne 0 ]]; then
@@ -14,7 +14,7 @@ if [[ $(id -u) -ne 0 ]]; then
 fi
 echo "making a small Debian for the tests of systemd" >&2
 contents=systemd,systemd-sysv,dbus,libssl3,tzdata,ca-certificates,procps,monitoring-plugins-basic
-if ! mmdebstrap --variant=minbase --include="$contents" bookworm "$image.part" > "$folder/log" 2>&1; then
+if ! mmdebstrap --format=tar --variant=minbase --include="$contents" bookworm "$image.part" > "$folder/log" 2>&1; then
     tail -n 3 "$folder/log" >&2
     echo "no machine for the tests of systemd: mmdebstrap could not make one; its output is in $folder/log" >&2
     exit 0
