@@ -23,11 +23,12 @@ use vigia_core::engine::Engine;
 use vigia_core::engine::world::World;
 use vigia_core::model::time::Timestamp;
 
-use self::configuration::Configuration;
+use self::configuration::{Configuration, LiveConfiguration};
 use self::doors::Doors;
 use self::parts::Parts;
 pub use self::refusal::StartError;
 use self::vitals::{Organs, Vitals, WatchedFiles};
+use crate::backup::schedule::{self, Keeper};
 use crate::config::files::look_for_main;
 use crate::config::secret;
 use crate::deliver::{self, Deliverer};
@@ -62,6 +63,8 @@ const UNKEPT: usize = 1024;
 /// `TimeoutStopSec`: who is killed by systemd cannot say what was lost.
 const WEB_GRACE: Duration = Duration::from_secs(4);
 const RELOAD_GRACE: Duration = Duration::from_secs(2);
+/// For a backup that is being made to notice; it is begun again with the next start.
+const BACKUP_GRACE: Duration = Duration::from_secs(1);
 /// For checks that run.
 const CHECKS_GRACE: Duration = Duration::from_secs(10);
 /// Beyond that, until the executor has ended the rest.
@@ -205,7 +208,9 @@ fn start(built: Built) -> Running {
     let (store, config) = (built.store.health(), configuration.health.subscribe());
     let (files, meters, clock) =
         (WatchedFiles::of(watcher.as_ref()), built.meters.clone(), built.clock.clone());
-    let (vitals, told) = Vitals::new(Organs { store, config, files, meters, clock });
+    let (backup_health, backups) = watch::channel(schedule::Health::default());
+    let (vitals, told) =
+        Vitals::new(Organs { store, config, files, meters, clock, backups: backups.clone() });
 
     parts.spawn("vitals", |stop| vitals.run(stop));
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
@@ -235,12 +240,13 @@ fn start(built: Built) -> Running {
         run_checks(executor, stop)
     });
     let (health_sender, delivery) = watch::channel(deliver::Health::default());
-    parts.spawn("deliver", |stop| {
-        let tools = means(&built.tools);
-        let settings = configuration.delivery.clone();
-        let ends = deliver::Ends { worlds: worlds.clone(), settings, unkept, health: health_sender };
-        Deliverer::new(built.store.clone(), built.clock.clone(), tools, ends).run(stop)
-    });
+    let settings_of_mail = configuration.delivery.clone();
+    let ends =
+        deliver::Ends { worlds: worlds.clone(), settings: settings_of_mail, unkept, health: health_sender };
+    let deliverer = Deliverer::new(built.store.clone(), built.clock.clone(), means(&built.tools), ends);
+    parts.spawn("deliver", |stop| deliverer.run(stop));
+    let keeper = keeper(&configuration, &built.clock, backup_health);
+    parts.spawn("backup", |stop| keeper.run(stop));
     let handle = Handle::new(Ends {
         inbox: inbox.clone(),
         worlds,
@@ -258,13 +264,18 @@ fn start(built: Built) -> Running {
         let (clock, meters) = (built.clock, built.meters);
         Reloader::new(reload::Wiring { requests, inbox, health, load, watcher, clock, meters }).run(stop)
     });
-    let facts = configuration.facts(&built.doors, &built.state_dir, told.notices);
+    let facts = configuration.facts(&built.doors, &built.state_dir, told.notices, backups);
     let definitions = origins::definitions(configuration.request.clone());
     let house = House::new(handle, built.store.clone(), built.desk, facts, definitions, delivery);
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;
     Running { parts, store, writer, signals, reloads, tools, _lock }
+}
+
+fn keeper(of: &LiveConfiguration, clock: &Clock, health: watch::Sender<schedule::Health>) -> Keeper {
+    let (plan, sources) = (of.backups.clone(), of.backup_sources.clone());
+    Keeper { plan, sources, clock: clock.clone(), health }
 }
 
 /// Messages have name servers and TLS of their own: whatever checks do to theirs, people are told.
@@ -325,6 +336,7 @@ async fn drain(mut running: Running) -> bool {
     let parts = &mut running.parts;
     parts.stop("web", WEB_GRACE).await;
     parts.stop("reload", RELOAD_GRACE).await;
+    parts.stop("backup", BACKUP_GRACE).await;
     parts.stop("executor", CHECKS_GRACE + EXECUTOR_GRACE).await;
     let is_handed_over =
         parts.stop("conductor", CONDUCTOR_GRACE).await & parts.stop("store", STORE_GRACE).await;
@@ -412,6 +424,7 @@ mod tests {
         let ours = [
             WEB_GRACE,
             RELOAD_GRACE,
+            BACKUP_GRACE,
             CHECKS_GRACE,
             EXECUTOR_GRACE,
             CONDUCTOR_GRACE,

@@ -11,6 +11,7 @@ use vigia_core::model::time::Timestamp;
 
 use super::doors::Doors;
 use super::{Options, StartError};
+use crate::backup::{self, schedule};
 use crate::config::files::{Request, find};
 use crate::config::last_good::Memory;
 use crate::config::problem;
@@ -23,7 +24,7 @@ use crate::runtime::reload::{self, ConfigHealth, Findings, Fresh, Load, Quaranti
 use crate::runtime::{Limits, Tools};
 use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
-use crate::web::backend::Notice;
+use crate::web::backend::{BackupGauge, Notice};
 use crate::web::house::Facts;
 use crate::wording::Wording;
 
@@ -52,6 +53,10 @@ pub(super) struct LiveConfiguration {
     pub(super) limits: watch::Receiver<Limits>,
     /// For whoever delivers messages.
     pub(super) delivery: watch::Receiver<Arc<deliver::Settings>>,
+    /// For whoever makes backups.
+    pub(super) backups: watch::Receiver<Option<schedule::Plan>>,
+    /// What belongs into one.
+    pub(super) backup_sources: schedule::Sources,
 }
 
 impl Configuration {
@@ -120,6 +125,8 @@ impl Configuration {
         let (sources, read) = (self.sources.clone(), self.sources);
         let (limits_sender, limits) = watch::channel(limits(&self.settings));
         let (delivery_sender, delivery) = watch::channel(Arc::new(delivery(&self.settings)));
+        let (backup_sender, backups) = watch::channel(plan(&self.settings));
+        let backup_sources = backup_sources(&self.request, store, self.templates.subscribe());
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Arc::new(Concerned {
             tools: tools.clone(),
@@ -128,6 +135,7 @@ impl Configuration {
             logs: self.logs,
             limits: limits_sender,
             delivery: delivery_sender,
+            backups: backup_sender,
             templates: self.templates,
             request: self.request.clone(),
             kept: Mutex::new(0),
@@ -158,7 +166,8 @@ impl Configuration {
             });
             Ok(Fresh { inventory: Arc::new(loaded.inventory), findings, in_effect })
         });
-        (LiveConfiguration { request, load, health, limits, delivery }, sources)
+        let live = LiveConfiguration { request, load, health, limits, delivery, backups, backup_sources };
+        (live, sources)
     }
 }
 
@@ -188,6 +197,7 @@ impl LiveConfiguration {
         doors: &Doors,
         state_dir: &Path,
         mut notices: watch::Receiver<Vec<Notice>>,
+        mut backups: watch::Receiver<schedule::Health>,
     ) -> watch::Receiver<Facts> {
         let base = Facts {
             listen: doors.addresses().iter().map(|at| format!("http://{at}/")).collect(),
@@ -196,7 +206,10 @@ impl LiveConfiguration {
             ..Facts::default()
         };
         let (mut health, limits) = (self.health.subscribe(), self.limits.clone());
-        let now = facts(&base, &health.borrow_and_update(), &limits.borrow(), &notices.borrow_and_update());
+        let now = {
+            let (health, notices) = (health.borrow_and_update(), notices.borrow_and_update());
+            facts(&base, &health, &limits.borrow(), &notices, &backups.borrow_and_update())
+        };
         let (sender, receiver) = watch::channel(now);
         tokio::spawn(async move {
             // Ends with whoever reloads, or when no page is left to read it.
@@ -204,18 +217,33 @@ impl LiveConfiguration {
                 tokio::select! {
                     changed = health.changed() => if changed.is_err() { return },
                     Ok(()) = notices.changed() => {}
+                    Ok(()) = backups.changed() => {}
                 }
                 let (health, notices) = (health.borrow_and_update(), notices.borrow_and_update());
-                sender.send_replace(facts(&base, &health, &limits.borrow(), &notices));
+                let backups = backups.borrow_and_update();
+                sender.send_replace(facts(&base, &health, &limits.borrow(), &notices, &backups));
             }
         });
         receiver
     }
 }
 
-fn facts(base: &Facts, health: &ConfigHealth, limits: &Limits, notices: &[Notice]) -> Facts {
+fn facts(
+    base: &Facts,
+    health: &ConfigHealth,
+    limits: &Limits,
+    notices: &[Notice],
+    backups: &schedule::Health,
+) -> Facts {
     let files = health.findings.files.clone();
-    Facts { limit: limits.total, files, notices: notices.to_vec(), ..base.clone() }
+    let backup = backups.plan.as_ref().map(|plan| BackupGauge {
+        dir: plan.dir.display().to_string(),
+        count: backups.count,
+        last: backups.last.as_ref().map(|last| last.taken),
+        bytes: backups.last.as_ref().map_or(0, |last| last.bytes),
+        failing: backups.failing.as_ref().map(|(_, why)| why.clone()),
+    });
+    Facts { limit: limits.total, files, notices: notices.to_vec(), backup, ..base.clone() }
 }
 
 /// Who must hear of new settings.
@@ -226,6 +254,7 @@ struct Concerned {
     logs: Option<Logs>,
     limits: watch::Sender<Limits>,
     delivery: watch::Sender<Arc<deliver::Settings>>,
+    backups: watch::Sender<Option<schedule::Plan>>,
     templates: watch::Sender<PathBuf>,
     request: Request,
     /// Of the generation that was kept last; where the disk hangs, an older one may come after it.
@@ -256,6 +285,12 @@ impl Concerned {
         }
         self.limits.send_replace(limits(settings));
         self.delivery.send_replace(Arc::new(delivery(settings)));
+        self.backups.send_if_modified(|before| {
+            let plan = plan(settings);
+            let is_other = *before != plan;
+            *before = plan;
+            is_other
+        });
         self.templates.send_replace(settings.message_templates.clone());
     }
 }
@@ -302,6 +337,28 @@ fn delivery(settings: &Settings) -> deliver::Settings {
         sendmail: smtp.sendmail.clone(),
     };
     deliver::Settings { mail, wording: Wording::new(&settings.templates), url: settings.web.url.clone() }
+}
+
+/// When backups are made, where somebody wants them.
+fn plan(settings: &Settings) -> Option<schedule::Plan> {
+    let wanted = &settings.backup;
+    Some(schedule::Plan {
+        dir: wanted.dir.clone()?,
+        every: wanted.every,
+        keep: usize::try_from(wanted.keep).unwrap_or(usize::MAX),
+        max_age: wanted.max_age,
+    })
+}
+
+/// What belongs into a backup, looked for anew with each.
+fn backup_sources(request: &Request, store: &Store, folder: watch::Receiver<PathBuf>) -> schedule::Sources {
+    let (request, database) = (request.clone(), store.path().to_owned());
+    Arc::new(move || {
+        let mut config = find(&request).files;
+        config.extend(templates::files(&folder.borrow()));
+        let state_dir = request.state_dir.clone().unwrap_or_default();
+        backup::Source { database: database.clone(), state_dir, config }
+    })
 }
 
 pub(super) fn level(settings: &Settings) -> Level {

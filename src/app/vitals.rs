@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use vigia_core::model::time::Timestamp;
 
+use crate::backup::schedule;
 use crate::os::clock::Clock;
 use crate::os::systemd;
 use crate::os::watch::Watcher;
@@ -27,6 +28,7 @@ pub(super) struct Organs {
     pub(super) config: watch::Receiver<Arc<ConfigHealth>>,
     pub(super) files: WatchedFiles,
     pub(super) meters: Arc<Meters>,
+    pub(super) backups: watch::Receiver<schedule::Health>,
     pub(super) clock: Clock,
 }
 
@@ -62,7 +64,8 @@ impl Vitals {
         let silent_for = self.organs.store.borrow().silent_for();
         self.note_silence(silent_for);
         let is_paused = self.organs.meters.checks_paused.get() != 0;
-        let notices = notices(is_paused, self.organs.files.trouble());
+        let backups = self.organs.backups.borrow().trouble(self.organs.clock.now());
+        let notices = notices(is_paused, self.organs.files.trouble(), backups);
         self.notices.send_if_modified(|before| {
             let is_other = *before != notices;
             *before = notices;
@@ -109,13 +112,14 @@ impl WatchedFiles {
     }
 }
 
-fn notices(is_paused: bool, files: Option<&str>) -> Vec<Notice> {
+fn notices(is_paused: bool, files: Option<&str>, backups: Option<String>) -> Vec<Notice> {
     let paused = is_paused.then(|| {
         format!("Checks pause: {MOST_UNSAVED} events wait for the store, and more would be lost. They go on when it answers.")
     });
     let files = files.map(|text| format!("The configuration is not watched as it should be: {text}."));
+    let backups = backups.map(|text| format!("Backups: {text}."));
     let banner = |text| Notice { urgency: Urgency::Banner, text };
-    paused.into_iter().chain(files).map(banner).collect()
+    paused.into_iter().chain(files).chain(backups).map(banner).collect()
 }
 
 #[cfg(test)]
@@ -124,14 +128,15 @@ mod tests {
 
     #[test]
     fn what_is_well_is_not_mentioned() {
-        assert_eq!(notices(false, None), []);
+        assert_eq!(notices(false, None, None), []);
     }
 
     #[test]
     fn paused_checks_and_unwatched_files_are_on_every_page() {
-        let said = notices(true, WatchedFiles(None).trouble());
+        let said = notices(true, WatchedFiles(None).trouble(), Some("the newest is 3 days old".to_owned()));
         assert!(said.iter().all(|notice| notice.urgency == Urgency::Banner));
         let said: Vec<&str> = said.iter().map(|notice| notice.text.as_str()).collect();
         assert!(said[0].starts_with("Checks pause") && said[1].contains("vigia reload"), "{said:?}");
+        assert_eq!(said[2], "Backups: the newest is 3 days old.");
     }
 }

@@ -6,6 +6,7 @@
 mod ack;
 mod acts;
 mod alarm;
+mod backup;
 mod check;
 mod client;
 mod console;
@@ -92,6 +93,7 @@ pub enum Format {
 pub(crate) enum Command {
     Ack(ack::Ack),
     Alarm(alarm::Alarm),
+    Backup(backup::Backup),
     Check(check::Check),
     Comment(ack::Comment),
     Completions(docs::Completions),
@@ -102,6 +104,7 @@ pub(crate) enum Command {
     Notify(notify::Notify),
     Recheck(recheck::Recheck),
     Reload(reload::Reload),
+    Restore(backup::Restore),
     Run(run::Run),
     Serve(serve::Serve),
     Schema(schema::Schema),
@@ -119,11 +122,13 @@ impl Command {
         match self {
             Self::Ack(args) => args.run(common, console),
             Self::Alarm(args) => args.run(common, console),
+            Self::Backup(args) => args.run(common, console),
             Self::Comment(args) => args.run(common, console),
             Self::Downtime(args) => args.run(common, console),
             Self::Notify(args) => args.run(common, console),
             Self::Recheck(args) => args.run(common, console),
             Self::Reload(args) => args.run(common, console),
+            Self::Restore(args) => args.run(common, console),
             Self::Run(args) => args.run(common, console),
             Self::Serve(args) => args.run(common, console),
             Self::Status(args) => args.run(common, console),
@@ -153,6 +158,7 @@ Examples:
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'
   vigia why web01/HTTP --contact ana
+  vigia backup /srv/backup/
   vigia simulate --fail router --for 2h
   vigia check http -H www.example.test -w 0.5 -c 2
   vigia completions bash > /etc/bash_completion.d/vigia

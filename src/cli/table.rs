@@ -224,6 +224,18 @@ pub(super) fn object(item: &Value) -> String {
     if service.is_empty() { host.to_owned() } else { format!("{host}/{service}") }
 }
 
+/// `12.3 MiB`
+pub(super) fn bytes(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, power)| bytes >> power > 0) {
+        Some((unit, power)) => {
+            let tenths = (u128::from(bytes) * 10) >> power;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
 /// `2d 4h`, `5m 3s`: two units are enough to judge by.
 pub(super) fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);

@@ -24,7 +24,6 @@ const LATER: &[(&[&str], &str)] = &[
         "`event_handler` does not run yet",
     ),
     (&["pollers"], "`pollers` are not used yet: every check runs here"),
-    (&["backup"], "`backup` makes no copies yet"),
     (&["nagios"], "`nagios`: none of its files and sockets is served yet"),
     (&["tickets.trackers"], "`tickets.trackers` are not told of tickets yet"),
     (&["web.tls"], "`web.tls` is not used yet: the page is served without TLS"),
@@ -77,8 +76,8 @@ mod tests {
     #[test]
     fn what_is_written_and_not_acted_on_is_told_once() {
         assert_eq!(told("hosts: {a: 192.0.2.1}"), 0);
-        assert_eq!(told("web: {tls: off, listen: off}\nbackup:\ndiscovery: {}"), 0);
-        assert_eq!(told("web: {tls: {cert: a, key: b}}\nbackup: {dir: /b}"), 2);
+        assert_eq!(told("web: {tls: off, listen: off}\npollers:\ndiscovery: {}"), 0);
+        assert_eq!(told("web: {tls: {cert: a, key: b}}\npollers: {listen: x}"), 2);
         assert_eq!(told("hosts: {a: {services: {ssh: {event_handler: x}}}, b: {event_handler: y}}"), 1);
         assert_eq!(told("rules: {a: {when: {}, run: [x]}}\npollers: {b: {}}"), 2);
     }

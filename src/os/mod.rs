@@ -1,6 +1,7 @@
 //! The operating system, wrapped once: clock, processes, files, folder watching, signals, systemd.
 
 pub mod clock;
+pub mod draft;
 pub mod files;
 pub mod limits;
 pub mod lock;

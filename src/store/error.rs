@@ -21,6 +21,8 @@ pub enum StoreError {
     Damaged { path: PathBuf, detail: String },
     #[error("cannot bring {} to schema {version}; the file as it was is kept in {}", path.display(), copy.display())]
     Migrate { path: PathBuf, copy: PathBuf, version: i64, source: rusqlite::Error },
+    #[error("cannot copy the database {} to {}", path.display(), copy.display())]
+    Copy { path: PathBuf, copy: PathBuf, source: rusqlite::Error },
     #[error("the database refuses: {source}")]
     Read { source: rusqlite::Error },
     #[error("the store's writer has ended")]

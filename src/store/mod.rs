@@ -7,6 +7,7 @@
 mod absent;
 pub mod alarms;
 pub mod audit;
+pub mod backup;
 pub mod comments;
 pub mod downtimes;
 mod error;

@@ -280,6 +280,8 @@ pub struct Process {
     pub queues: Vec<QueueGauge>,
     pub store: StoreGauge,
     pub reload: ReloadGauge,
+    /// Where they are made by the daemon.
+    pub backup: Option<BackupGauge>,
     /// Panics caught in checks since the start.
     pub panics: u64,
 }
@@ -357,6 +359,18 @@ pub struct StoreGauge {
     pub last_commit: Option<Timestamp>,
     pub batches: u64,
     pub events: u64,
+}
+
+/// The backups that the daemon makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackupGauge {
+    pub dir: String,
+    pub count: usize,
+    pub last: Option<Timestamp>,
+    /// Of the last.
+    pub bytes: u64,
+    /// Why none can be made at the moment.
+    pub failing: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -23,8 +23,8 @@ use vigia_core::model::time::Timestamp;
 
 use self::health::translate;
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, Cut, Defined, Delivery, Done, Health, HistoryQuery, HistoryRow,
-    Listed, NewToken, Note, Notice, OutboxFilter, Process, QueueGauge, RecordQuery, ReloadGauge,
+    Account, Alerts, Answer, Backend, BackupGauge, By, Cut, Defined, Delivery, Done, Health, HistoryQuery,
+    HistoryRow, Listed, NewToken, Note, Notice, OutboxFilter, Process, QueueGauge, RecordQuery, ReloadGauge,
     ReloadReport, Segment, StoreGauge, Ticket, TicketRow, Trouble, UserChange, Wanted,
 };
 use crate::deliver;
@@ -47,6 +47,7 @@ pub struct Facts {
     pub files: Vec<String>,
     /// What is configured and not acted on, what is degraded.
     pub notices: Vec<Notice>,
+    pub backup: Option<BackupGauge>,
 }
 
 /// Reads where the values of an object were written. Blocks.
@@ -270,6 +271,7 @@ impl Backend for House {
                 partial: count("partial"),
                 refused: count("refused"),
             },
+            backup: facts.backup,
             panics: meters.check_panics.get(),
         }
     }

@@ -13,12 +13,31 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["os", "wording"]),
     ("store", &["os"]),
     ("deliver", &["os", "store", "wording"]),
+    ("backup", &["os", "store"]),
     ("desk", &["os", "store"]),
     ("discovery", &["os", "config", "store"]),
     ("runtime", &["os", "config"]),
     ("web", &["os", "config", "store", "deliver", "desk", "discovery", "runtime"]),
-    ("app", &["os", "wording", "config", "store", "deliver", "desk", "discovery", "runtime", "web"]),
-    ("cli", &["os", "wording", "config", "store", "deliver", "desk", "discovery", "runtime", "web", "app"]),
+    (
+        "app",
+        &["os", "wording", "config", "store", "backup", "deliver", "desk", "discovery", "runtime", "web"],
+    ),
+    (
+        "cli",
+        &[
+            "os",
+            "wording",
+            "config",
+            "store",
+            "backup",
+            "deliver",
+            "desk",
+            "discovery",
+            "runtime",
+            "web",
+            "app",
+        ],
+    ),
 ];
 
 /// The part a file of `src/` belongs to; none for what wires everything (`lib.rs`, `main.rs`) and for the core.

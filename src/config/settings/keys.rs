@@ -28,7 +28,7 @@ pub const SECTIONS: &[Key] = &[
     Key::new("nagios", Type::Map(NAGIOS), "", "For what still reads or writes the files of Nagios"),
     Key::new("pollers", Type::Map(POLLERS), "", "Checks that run on other machines (OSSIM's sensors)"),
     Key::new("log", Type::Map(LOG), "", "The daemon's own log"),
-    Key::new("backup", Type::Map(BACKUP), "", "Copies of the store"),
+    Key::new("backup", Type::Map(BACKUP), "", "Backups of the state and the configuration"),
     Key::new("limits", Type::Map(LIMITS), "", "What a load or a scan may hold"),
 ];
 
@@ -247,10 +247,15 @@ pub(super) const LOG: &[Key] = &[
 ];
 
 pub(super) const BACKUP: &[Key] = &[
-    Key::new("dir", Type::Text, "", "Where copies go; without it only by hand"),
-    Key::new("every", Type::Duration, "1d", "How often one is made"),
+    Key::new(
+        "dir",
+        Type::Text,
+        "",
+        "Folder for backups, relative to the main file; without it they are made by hand alone (`vigia backup PATH`)",
+    ),
+    Key::new("every", Type::Duration, "1d", "How often one is made; one made by hand in that folder counts"),
     Key::new("keep", Type::Whole(1, 10_000), "7", "How many are kept"),
-    Key::new("max_age", Type::Duration, "48h", "An older last copy is a problem of host `vigia`"),
+    Key::new("max_age", Type::Duration, "48h", "When the newest is older, that is a problem of vigia's own"),
 ];
 
 pub(super) const LIMITS: &[Key] = &[

@@ -78,6 +78,10 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Json<Value> {
             "mean_duration": process.reload.took.as_secs_f64(), "complete": process.reload.complete,
             "partial": process.reload.partial, "refused": process.reload.refused,
         },
+        "backup": process.backup.as_ref().map(|backup| json!({
+            "dir": backup.dir, "count": backup.count, "last": seconds(backup.last), "bytes": backup.bytes,
+            "failing": backup.failing,
+        })),
         "panics": process.panics,
     }))
 }

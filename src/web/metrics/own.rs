@@ -106,6 +106,20 @@ pub(super) fn write(text: &mut String, own: &Own<'_>) {
         head(text, "vigia_store_bytes", "gauge", "Size of the database file.");
         line(text, "vigia_store_bytes", &[], float(bytes));
     }
+    backups(text, own);
+}
+
+/// Only where the daemon makes them: an alert on what nobody wants would be noise.
+fn backups(text: &mut String, own: &Own<'_>) {
+    let Some(backup) = &own.process.backup else { return };
+    head(text, "vigia_backup_failing", "gauge", "1: the last backup failed.");
+    line(text, "vigia_backup_failing", &[], switch(backup.failing.is_some()));
+    if let Some(last) = backup.last {
+        head(text, "vigia_backup_last_time_seconds", "gauge", "When the newest backup was made.");
+        line(text, "vigia_backup_last_time_seconds", &[], last.as_seconds_f64());
+        head(text, "vigia_backup_bytes", "gauge", "Size of the newest backup.");
+        line(text, "vigia_backup_bytes", &[], float(backup.bytes));
+    }
 }
 
 fn deliveries(text: &mut String, own: &Own<'_>) {

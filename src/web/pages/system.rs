@@ -4,7 +4,9 @@ use askama::Template;
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
 
-use crate::web::backend::{ReloadGauge, Urgency};
+use vigia_core::model::time::Timestamp;
+
+use crate::web::backend::{BackupGauge, ReloadGauge, Urgency};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::view::{Moment, href};
@@ -119,6 +121,15 @@ fn reloads(reload: &ReloadGauge, last: &str) -> String {
     format!("{counts}{mean}; read last {last}: {outcome}")
 }
 
+fn backups(backup: Option<&BackupGauge>, age: &dyn Fn(Option<Timestamp>) -> String) -> String {
+    let Some(backup) = backup else { return "by hand alone".to_owned() };
+    let BackupGauge { dir, count, last, bytes, failing } = backup;
+    let made = format!("{count} in {dir}, the last {}", age(*last));
+    let size = last.map_or_else(String::new, |_| format!(" ({})", words::bytes(*bytes)));
+    let failing = failing.as_ref().map_or_else(String::new, |why| format!("; failing: {why}"));
+    format!("{made}{size}{failing}")
+}
+
 pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response, Failure> {
     let process = seen.web.backend.process();
     let health = seen.web.backend.health();
@@ -156,6 +167,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
                 },
             ),
             ("Panics caught", number(process.panics)),
+            ("Backups", backups(process.backup.as_ref(), &age)),
         ],
         spreads: vec![
             ("Start after their time (latency)", spread(checks.latency)),
