@@ -12,6 +12,7 @@ use super::{Answer, Common, Console, Exit, Format};
 #[command(before_help = "Examples:
   vigia ack web01/HTTP -m 'certificate ordered'
   vigia ack db01 db01/MYSQL -m 'moving the rack' --expires 4h
+  vigia ack db01/disk -m 'disk ordered' --until worse
   vigia ack --remove web01/HTTP")]
 pub(crate) struct Ack {
     #[command(flatten)]
@@ -19,9 +20,15 @@ pub(crate) struct Ack {
     /// What is being done about it
     #[arg(short = 'm', long = "message", value_name = "TEXT", required_unless_present = "remove")]
     comment: Option<String>,
-    /// Ends with the next change of state, not only with recovery
-    #[arg(long)]
+    /// What ends it: recovery, a worse state than now, or any change of state
+    #[arg(long, value_name = "WHAT", default_value = "recovery", value_parser = ["recovery", "worse", "change"])]
+    until: String,
+    /// The same as `--until change`
+    #[arg(long, conflicts_with = "until")]
     normal: bool,
+    /// Keep the comment when the acknowledgement ends
+    #[arg(long)]
+    keep_comment: bool,
     /// Tell nobody
     #[arg(long)]
     quiet: bool,
@@ -29,7 +36,7 @@ pub(crate) struct Ack {
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
     /// Take the acknowledgement back
-    #[arg(long, conflicts_with_all = ["comment", "normal", "quiet", "expires"])]
+    #[arg(long, conflicts_with_all = ["comment", "until", "normal", "quiet", "expires", "keep_comment"])]
     remove: bool,
 }
 
@@ -40,7 +47,8 @@ impl Ack {
             client.post(&Target::of(&["remove-acknowledgement"]), &self.objects.body(json!({})))
         } else {
             let fields = json!({
-                "comment": self.comment, "sticky": !self.normal, "notify": !self.quiet, "expires": self.expires,
+                "comment": self.comment, "until": if self.normal { "change" } else { &self.until },
+                "notify": !self.quiet, "expires": self.expires, "keep_comment": self.keep_comment,
             });
             client.post(&Target::of(&["acknowledge"]), &self.objects.body(fields))
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
+use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::id::ObjectKey;
 use vigia_core::model::operation::Operation;
 
@@ -160,7 +161,7 @@ fn acts_reach_the_engine_as_orders_with_what_was_said() {
     let operations = door.backend.operations();
     let mysql = ObjectKey::service("192.0.2.194", "MYSQL");
     assert!(
-        matches!(&operations[0], Operation::Acknowledge { subject, comment, sticky: false, notify: true, .. }
+        matches!(&operations[0], Operation::Acknowledge { subject, comment, until: Until::Change, notify: true, .. }
             if *subject == mysql && &**comment == "grant is on its way"),
         "{:?}",
         operations[0]

@@ -7,22 +7,6 @@ use super::tree::{Map, Node};
 /// Keys that are read and checked, and do nothing; `*` is any name.
 const LATER: &[(&[&str], &str)] = &[
     (&["discovery"], "jobs of `discovery` do not run by themselves yet; `vigia discover` scans by hand"),
-    (
-        &["rules.*.notify", "rules.*.webhook", "rules.*.run", "rules.*.repeat"],
-        "`notify`, `webhook`, `run` and `repeat` of rules do nothing yet; tickets, labels and `suppress` do",
-    ),
-    (
-        &[
-            "defaults.event_handler",
-            "hostgroups.*.event_handler",
-            "hostgroups.*.services.*.event_handler",
-            "templates.*.event_handler",
-            "templates.*.services.*.event_handler",
-            "hosts.*.event_handler",
-            "hosts.*.services.*.event_handler",
-        ],
-        "`event_handler` does not run yet",
-    ),
     (&["pollers"], "`pollers` are not used yet: every check runs here"),
     (&["nagios"], "`nagios`: none of its files and sockets is served yet"),
     (&["tickets.trackers"], "`tickets.trackers` are not told of tickets yet"),
@@ -78,7 +62,6 @@ mod tests {
         assert_eq!(told("hosts: {a: 192.0.2.1}"), 0);
         assert_eq!(told("web: {tls: off, listen: off}\npollers:\ndiscovery: {}"), 0);
         assert_eq!(told("web: {tls: {cert: a, key: b}}\npollers: {listen: x}"), 2);
-        assert_eq!(told("hosts: {a: {services: {ssh: {event_handler: x}}}, b: {event_handler: y}}"), 1);
-        assert_eq!(told("rules: {a: {when: {}, run: [x]}}\npollers: {b: {}}"), 2);
+        assert_eq!(told("nagios: {log_file: /l, status_file: /s}\npollers: {b: {}}"), 2);
     }
 }

@@ -275,6 +275,7 @@ fn context(settings: Option<&Settings>, decoder: &mut Decoder) -> Context {
         plugin_path: settings.plugin_path.clone(),
         user_macros,
         in_charge: settings.tickets.in_charge.as_deref().map(Into::into),
+        event_handlers: settings.event_handlers.clone(),
         most_objects: Some(settings.limits.objects),
     }
 }

@@ -14,6 +14,7 @@ mod policy;
 pub mod seen;
 mod subject;
 mod unused;
+mod zones;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use super::files::Author;
 use super::merge::{Merged, Via};
 use super::place::Place;
 use super::problem::Problem;
+use super::settings::EventHandlers;
 use super::written::fields::Item;
 use super::written::{Section, Written, WrittenHost, WrittenObject};
 
@@ -49,6 +51,7 @@ pub struct Context {
     pub user_macros: Vec<(String, String)>,
     /// In charge of tickets where no rule names one.
     pub in_charge: Option<Name>,
+    pub event_handlers: EventHandlers,
     /// Hosts and services beyond this are not loaded.
     pub most_objects: Option<usize>,
 }
@@ -87,6 +90,8 @@ struct Work<'w, 't, 'd> {
     quarantine: Vec<Quarantined>,
     doubtful: Vec<Quarantined>,
     inventory: Inventory,
+    /// Timeperiods that name no timezone: the clock of whoever reads them.
+    floating: HashSet<PeriodId>,
 }
 
 pub fn resolve<'t>(
@@ -141,10 +146,18 @@ fn resolve_and_see<'t>(
 ) -> Resolved {
     let mut inventory = Inventory::default();
     inventory.in_charge.clone_from(&context.in_charge);
-    let mut work =
-        Work { written, kept: *kept, decoder, quarantine: Vec::new(), doubtful: Vec::new(), inventory };
+    let mut work = Work {
+        written,
+        kept: *kept,
+        decoder,
+        quarantine: Vec::new(),
+        doubtful: Vec::new(),
+        inventory,
+        floating: HashSet::new(),
+    };
     let periods = work.periods();
     let (commands, mut checks) = work.commands(context);
+    work.inventory.handlers = objects::handlers_of_all(&context.event_handlers, &commands, work.decoder);
     let people = work.people(&periods, &commands);
     work.networks();
     let world = World { periods: &periods, people: &people, commands: &commands };
@@ -219,6 +232,9 @@ impl<'w, 't> Work<'w, 't, '_> {
             match period.zip(u16::try_from(periods.len()).ok()) {
                 Some((period, id)) => {
                     names.insert(object.name.text, Known::Good(PeriodId(id)));
+                    if object.fields.item("timezone").is_none() {
+                        self.floating.insert(PeriodId(id));
+                    }
                     periods.push(period);
                     written.push((object, id));
                 }
@@ -289,8 +305,13 @@ impl<'w, 't> Work<'w, 't, '_> {
             .each(Section::Contacts, |object, decoder| objects::contact(object, periods, commands, decoder));
         for (object, contact) in contacts {
             let known = match contact {
-                Some(contact) => {
+                Some(mut contact) => {
                     let name = Arc::clone(&contact.name);
+                    if let Some(zone) = contact.timezone.as_deref() {
+                        let periods = &mut self.inventory.periods;
+                        let period = contact.notification_period;
+                        contact.notification_period = zones::read_in(periods, &self.floating, period, zone);
+                    }
                     self.inventory.contacts.push(contact);
                     Known::Good(name)
                 }

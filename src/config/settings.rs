@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use vigia_checks::options::Secret;
+use vigia_core::model::policy::Handler;
 use vigia_core::model::selector::Selection;
 
 use super::decode::Decoder;
 use super::files::Document;
+use super::place::Place;
 use super::problem::Problem;
 use super::tree::Node;
 
@@ -39,6 +41,7 @@ pub struct Settings {
     pub message_templates: PathBuf,
     /// Those of them that have no mistake, by their names.
     pub templates: Vec<(String, String)>,
+    pub event_handlers: EventHandlers,
     pub concurrency: Concurrency,
     /// Where the first word of `plugin:` is looked for.
     pub plugin_path: Vec<PathBuf>,
@@ -175,6 +178,13 @@ pub enum SmtpTls {
     Off,
     StartTls,
     Tls,
+}
+
+/// What runs for all hosts and all services, each with its place; whether the command is there is not known yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventHandlers {
+    pub host: Option<(Handler, Place)>,
+    pub service: Option<(Handler, Place)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,6 +52,11 @@ impl Facts {
         }
     }
 
+    /// What it tells of.
+    pub(super) fn subject(&self) -> Option<&ObjectKey> {
+        self.notice().map(|notice| &notice.subject)
+    }
+
     fn host(&self) -> Option<&Host> {
         let id = self.world.inventory.host_id(&self.notice()?.subject.host)?;
         Some(self.world.inventory.host(id))

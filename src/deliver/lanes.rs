@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use vigia_core::model::id::Name;
-use vigia_core::model::message::Channel;
+use vigia_core::model::message::{Addressee, Channel};
 use vigia_core::model::time::Timestamp;
 
 use super::outcome::wait_after;
 
 /// Deliveries of one lane at a time.
 const PLACES: usize = 2;
+
+/// Event handlers at a time: those of all objects share a lane, and one that never ends shall not stop the others.
+const HANDLERS: usize = 16;
 
 /// From so many failures in a row on a channel is called dead, and people are told.
 const DEAD: u32 = 3;
@@ -24,6 +27,13 @@ pub(super) struct LaneKey {
 }
 
 impl LaneKey {
+    fn places(&self) -> usize {
+        match self.contact.as_deref().map(Addressee::named) {
+            Some(Addressee::Handler | Addressee::HandlerOfAll) => HANDLERS,
+            Some(Addressee::Contact(_) | Addressee::Rule(_)) | None => PLACES,
+        }
+    }
+
     pub(super) fn of(channel: &Channel, contact: &Name) -> Self {
         let contact = match channel {
             Channel::Email(_) => None,
@@ -76,11 +86,11 @@ pub(super) enum Mended {
 impl Lanes {
     /// How many more deliveries may begin now.
     pub(super) fn room(&self, key: &LaneKey, now: Timestamp) -> usize {
-        let Some(lane) = self.0.get(key) else { return PLACES };
+        let Some(lane) = self.0.get(key) else { return key.places() };
         match &lane.failing {
             Some(failing) if failing.until > now => 0,
             Some(_) => 1usize.saturating_sub(lane.busy),
-            None => PLACES.saturating_sub(lane.busy),
+            None => key.places().saturating_sub(lane.busy),
         }
     }
 

@@ -13,6 +13,7 @@ mod post;
 mod program;
 mod returned;
 mod settings;
+mod ways;
 mod webhook;
 
 use std::collections::{HashMap, HashSet, VecDeque};

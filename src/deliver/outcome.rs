@@ -35,6 +35,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How long a message is tried. Later than that it tells nobody anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// The same for an event handler: it would repair what may be well by now.
+pub(super) const HANDLER_PATIENCE: Duration = Duration::from_secs(600);
+
 /// The wait after so many failures in a row: 5 s, 10 s, 20 s … 10 min, each a little off, so that what failed
 /// together does not come back together.
 pub(super) fn wait_after(failures: u32, asked: Option<Duration>) -> Duration {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use vigia_core::engine::world::World;
-use vigia_core::model::message::{Channel, Message, MessageId};
+use vigia_core::model::message::{Addressee, Channel, Message, MessageId};
 use vigia_core::model::time::Timestamp;
 
 use super::facts::Facts;
-use super::outcome::{Outcome, PATIENCE, wait_after};
+use super::outcome::{HANDLER_PATIENCE, Outcome, PATIENCE, wait_after};
 use super::settings::{Settings, Tools};
-use super::{mail, program, webhook};
+use super::{mail, program, ways, webhook};
 use crate::os::clock::Clock;
 use crate::store::outbox::{self, DeliveryStatus, Open};
 use crate::store::{Store, StoreError};
@@ -63,8 +63,7 @@ pub(super) fn is_idempotent(open: &Open, world: &World) -> bool {
         // By its Message-ID.
         Channel::Email(_) => true,
         Channel::Webhook => {
-            let webhook =
-                world.inventory.contact(&open.message.contact).and_then(|contact| contact.webhook.as_ref());
+            let webhook = ways::webhook(&world.inventory, &open.message.addressee());
             webhook.is_some_and(|webhook| webhook::is_idempotent(webhook.format))
         }
         Channel::Command(_) | Channel::Run => false,
@@ -103,28 +102,40 @@ impl Carrier {
 
     async fn send(&self, parcel: &Parcel) -> Outcome {
         let now = self.clock.now();
-        if now.since(parcel.message.at) > PATIENCE {
-            return Outcome::Void(format!("nobody took it within {} hours", PATIENCE.as_secs() / 3600));
+        let waited = now.since(parcel.message.at);
+        let addressee = parcel.message.addressee();
+        match &addressee {
+            Addressee::Contact(_) | Addressee::Rule(_) if waited > PATIENCE => {
+                return Outcome::Void(format!("nobody took it within {} hours", PATIENCE.as_secs() / 3600));
+            }
+            Addressee::Handler | Addressee::HandlerOfAll if waited > HANDLER_PATIENCE => {
+                let minutes = HANDLER_PATIENCE.as_secs() / 60;
+                return Outcome::Void(format!(
+                    "it could not run within {minutes} minutes, and is too late now"
+                ));
+            }
+            Addressee::Contact(_) | Addressee::Rule(_) | Addressee::Handler | Addressee::HandlerOfAll => {}
         }
         let facts = Facts {
             message: parcel.message.clone(),
             world: self.world.clone(),
             url: self.settings.url.clone(),
         };
-        let Some(contact) = facts.contact() else {
+        if matches!(addressee, Addressee::Contact(_)) && facts.contact().is_none() {
             return Outcome::Void("the contact is no longer in the configuration".to_owned());
-        };
+        }
         let (settings, tools) = (&*self.settings, &self.tools);
+        let inventory = &facts.world.inventory;
         match &parcel.channel {
             Channel::Email(address) => Box::pin(mail::send(address, &facts, settings, tools)).await,
-            Channel::Webhook => match &contact.webhook {
+            Channel::Webhook => match ways::webhook(inventory, &addressee) {
                 Some(hook) => Box::pin(webhook::send(hook, &facts, settings, tools, now)).await,
-                None => gone("webhook"),
+                None => gone(&addressee, "webhook"),
             },
             Channel::Command(call) => Box::pin(program::command(call, &facts, &tools.processes)).await,
-            Channel::Run => match &contact.run {
+            Channel::Run => match ways::run(inventory, &addressee, facts.subject()) {
                 Some(words) => Box::pin(program::list(words, &facts, &tools.processes)).await,
-                None => gone("run"),
+                None => gone(&addressee, "run"),
             },
         }
     }
@@ -156,6 +167,10 @@ pub(super) fn next_try(now: Timestamp, attempts: u32, outcome: &Outcome) -> Time
     now.after(wait_after(attempts, asked).mul_f64(1.25))
 }
 
-fn gone(what: &str) -> Outcome {
-    Outcome::Void(format!("the contact has no `{what}` any more"))
+fn gone(whose: &Addressee, what: &str) -> Outcome {
+    Outcome::Void(match whose {
+        Addressee::Contact(_) => format!("the contact has no `{what}` any more"),
+        Addressee::Rule(_) => format!("the rule has no `{what}` any more"),
+        Addressee::Handler | Addressee::HandlerOfAll => "there is no such event handler any more".to_owned(),
+    })
 }

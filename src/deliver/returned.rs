@@ -3,6 +3,7 @@
 
 use tokio::task::JoinError;
 use tracing::{error, info, warn};
+use vigia_core::model::message::Addressee;
 use vigia_core::model::time::Timestamp;
 
 use super::lanes::{LaneKey, Mended};
@@ -11,6 +12,9 @@ use super::post::{self, Origin, Parcel, Reported};
 use super::{AGAIN, Deliverer, Unwritten};
 use crate::store::outbox;
 use crate::telemetry::Chain;
+
+/// In the place of a channel's word, where what ran is no message.
+const HANDLER: &str = "handler";
 
 impl Deliverer {
     pub(super) async fn take_back(&mut self, ended: Result<(LaneKey, Reported), JoinError>) {
@@ -96,7 +100,10 @@ impl Deliverer {
     }
 
     fn count(&self, parcel: &Parcel, outcome: &Outcome) {
-        let word = parcel.channel.word();
+        let word = match parcel.message.addressee() {
+            Addressee::Contact(_) | Addressee::Rule(_) => parcel.channel.word(),
+            Addressee::Handler | Addressee::HandlerOfAll => HANDLER,
+        };
         self.ends.health.send_modify(|health| match outcome {
             Outcome::Sent(_) => *health.sent.entry(word).or_default() += 1,
             Outcome::Never(_) | Outcome::Void(_) => *health.failed.entry(word).or_default() += 1,

@@ -21,6 +21,7 @@ pub(super) fn event(event: &Event) {
         What::FlappingDisabled { subject } => on(subject, "flapping.stopped", "flap detection is off"),
         What::WentStale { subject, .. } => on(subject, "check.stale", "no result came for too long"),
         What::Notified(message) => notified(message),
+        What::ActionDue(message) => action_due(message),
         What::NotificationHeld { subject, kind, hold, .. } => {
             let service = subject.service.as_deref().unwrap_or_default();
             debug!(event = "notify.held", host = %subject.host, service, "{}: {hold}", kind.word());
@@ -62,8 +63,7 @@ pub(super) fn event(event: &Event) {
             count = hosts + services,
             "in effect: {hosts} hosts, {services} services; {added} added, {changed} changed, {removed} removed"
         ),
-        What::HandlerDue { .. }
-        | What::ContactsSkipped { .. }
+        What::ContactsSkipped { .. }
         | What::NotificationDelayed { .. }
         | What::AcknowledgementEnded { .. }
         | What::CommentAdded(_)
@@ -123,6 +123,20 @@ fn notified(message: &Message) {
             );
         }
     }
+}
+
+/// What becomes of it has a line of its own, as with a message.
+fn action_due(message: &Message) {
+    let About::Object(notice) = &message.about else { return };
+    let (subject, whose) = (&notice.subject, message.addressee());
+    let service = subject.service.as_deref().unwrap_or_default();
+    let (state, state_type, attempt) = (notice.state, notice.state_type, notice.attempt);
+    info!(
+        event = "action.decided",
+        host = %subject.host,
+        service,
+        "{whose}: runs for {subject}, which is {state} {state_type} {attempt}"
+    );
 }
 
 fn on(subject: &ObjectKey, event: &str, message: &str) {

@@ -105,10 +105,10 @@ fn describe(operation: &Operation) -> (&'static str, String, serde_json::Value) 
     use serde_json::json;
     let of = ObjectKey::to_string;
     match operation {
-        Operation::Acknowledge { subject, comment, sticky, notify, expires } => (
+        Operation::Acknowledge { subject, comment, until, notify, keeps_comment, expires } => (
             "acknowledge",
             of(subject),
-            json!({"comment": **comment, "sticky": sticky, "notify": notify,
+            json!({"comment": **comment, "until": until.word(), "notify": notify, "keep_comment": keeps_comment,
                    "expires": expires.map(Timestamp::as_second)}),
         ),
         Operation::RemoveAcknowledgement { subject } => ("remove-acknowledgement", of(subject), json!({})),

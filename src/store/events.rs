@@ -9,7 +9,7 @@ use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::downtime::Downtime;
 use vigia_core::model::event::{AcknowledgementEnd, DowntimeEnd, Event, StateChange, What};
 use vigia_core::model::id::{DowntimeId, ObjectKey};
-use vigia_core::model::message::{About, Channel, Message};
+use vigia_core::model::message::{About, Addressee, Channel, Message};
 use vigia_core::model::operation::{Switch, TicketNote};
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
@@ -21,8 +21,8 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
     let at = event.at;
     match &event.what {
         What::StateChanged(change) => state_changed(db, at, change),
-        // Handlers run elsewhere; refused results are counted, or a sender gone wild would fill the disk.
-        What::HandlerDue { .. } | What::ResultRefused { .. } => Ok(()),
+        // They are counted, or a sender gone wild would fill the disk.
+        What::ResultRefused { .. } => Ok(()),
         What::FlappingStarted { subject, percent } => {
             flapping(db, at, LogKind::FlappingStarted, subject, Some(*percent))
         }
@@ -31,6 +31,7 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
         }
         What::FlappingDisabled { subject } => flapping(db, at, LogKind::FlappingDisabled, subject, None),
         What::Notified(message) => notified(db, at, message),
+        What::ActionDue(message) => action_due(db, at, message),
         What::NotificationHeld { subject, kind, number, hold, skipped } => {
             let about = notifications::About { at, subject, kind: *kind, number: *number };
             notifications::log_held(db, about, hold, skipped)
@@ -131,6 +132,21 @@ fn notified(db: &Connection, at: Timestamp, message: &Message) -> rusqlite::Resu
     NewLine { subject, author: Some(&message.contact), text: &text, ..line }.write(db)
 }
 
+/// Into the outbox like a message, and a line that says what runs and of what: `CRITICAL HARD 3 by command`.
+fn action_due(db: &Connection, at: Timestamp, message: &Message) -> rusqlite::Result<()> {
+    outbox::insert(db, message)?;
+    let About::Object(notice) = &message.about else { return Ok(()) };
+    let kind = match message.addressee() {
+        Addressee::Handler | Addressee::HandlerOfAll => LogKind::HandlerRun,
+        Addressee::Rule(_) | Addressee::Contact(_) => LogKind::RuleActed,
+    };
+    let ways: Vec<&str> = message.channels.iter().map(Channel::word).collect();
+    let (state, state_type, attempt) = (notice.state, notice.state_type, notice.attempt);
+    let text = format!("{state} {state_type} {attempt} by {}", ways.join(", "));
+    let who = message.addressee().to_string();
+    NewLine { author: Some(&who), text: &text, ..NewLine::about(at, kind, &notice.subject) }.write(db)
+}
+
 fn went_stale(
     db: &Connection,
     at: Timestamp,
@@ -180,6 +196,7 @@ fn acknowledgement_end(why: AcknowledgementEnd) -> &'static str {
     match why {
         AcknowledgementEnd::Recovered => "recovered",
         AcknowledgementEnd::StateChanged => "the state changed",
+        AcknowledgementEnd::Worse => "it is worse",
         AcknowledgementEnd::Expired => "expired",
         AcknowledgementEnd::Removed => "removed",
     }

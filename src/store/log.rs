@@ -28,6 +28,10 @@ pub enum LogKind {
     NotificationHeld,
     /// Who did not hear of what others were told.
     ContactsSkipped,
+    /// An event handler was to run; what became of it is in the outbox.
+    HandlerRun,
+    /// A rule's webhook or program, likewise.
+    RuleActed,
     NotificationDelayed,
     /// Messages about everything, on or off.
     NotificationsSwitched,
@@ -63,6 +67,8 @@ impl LogKind {
         Self::Notified,
         Self::NotificationHeld,
         Self::ContactsSkipped,
+        Self::HandlerRun,
+        Self::RuleActed,
         Self::NotificationDelayed,
         Self::NotificationsSwitched,
         Self::Acknowledged,
@@ -98,6 +104,8 @@ impl LogKind {
             Self::Notified => "notified",
             Self::NotificationHeld => "notification-held",
             Self::ContactsSkipped => "contacts-skipped",
+            Self::HandlerRun => "handler-run",
+            Self::RuleActed => "rule-acted",
             Self::NotificationDelayed => "notification-delayed",
             Self::NotificationsSwitched => "notifications-switched",
             Self::Acknowledged => "acknowledged",

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value, json};
-use vigia_core::model::id::{Name, ObjectKey};
+use vigia_core::model::id::{Name, ObjectKey, ProblemId};
 use vigia_core::model::message::MessageKind;
-use vigia_core::model::notification::{Held, Hold, Skip, Told};
+use vigia_core::model::notification::{Act, Acts, Held, Hold, Skip, Told};
 use vigia_core::model::status::NotificationStatus;
 use vigia_core::model::time::Timestamp;
 
@@ -72,6 +72,26 @@ pub(super) fn told(text: Option<&str>) -> Option<Arc<Vec<Told>>> {
         hears_of_end,
     };
     Some(Arc::new(rows.into_iter().map(one).collect()))
+}
+
+/// `[7, [["dba-hook", "ana", 1700000000000000, 1], …]]`: the problem, and what rules have done about it.
+pub(super) fn acts_text(status: &NotificationStatus) -> Option<String> {
+    let Acts { problem, acts } = status.acts.as_deref()?;
+    let one = |act: &Act| json!([*act.rule, *act.to, act.at.as_micros(), act.times]);
+    Some(json!([problem.0, Value::from_iter(acts.iter().map(one))]).to_string())
+}
+
+/// A column that cannot be read is as if nothing had been done: better twice than not at all.
+pub(super) fn acts(text: Option<&str>) -> Option<Arc<Acts>> {
+    type Row = (String, String, i64, u32);
+    let (problem, rows): (u64, Vec<Row>) = serde_json::from_str(text?).ok()?;
+    let one = |(rule, to, at, times): Row| Act {
+        rule: rule.into(),
+        to: to.into(),
+        at: Timestamp::from_micros(at),
+        times,
+    };
+    Some(Arc::new(Acts { problem: ProblemId(problem), acts: rows.into_iter().map(one).collect() }))
 }
 
 pub(super) fn held_text(status: &NotificationStatus) -> Option<String> {

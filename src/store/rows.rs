@@ -1,6 +1,7 @@
 //! What tables hold ↔ what the core calls it. Each conversion once.
 
 use rusqlite::{Connection, OptionalExtension};
+use vigia_core::model::acknowledgement::Lasts;
 use vigia_core::model::alarm::AlarmStatus;
 use vigia_core::model::comment::CommentKind;
 use vigia_core::model::downtime::DowntimeKind;
@@ -8,6 +9,23 @@ use vigia_core::model::id::{Name, ObjectKey};
 use vigia_core::model::state::{AnyState, Condition, HostState, State, StateType};
 use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
+
+/// 0 until the state changes, 1 until recovery, 10 and a severity until it is worse.
+pub(super) fn lasts_number(lasts: Lasts) -> i64 {
+    match lasts {
+        Lasts::UntilChange => 0,
+        Lasts::UntilRecovery => 1,
+        Lasts::UntilWorse { than } => 10 + i64::from(than),
+    }
+}
+
+pub(super) fn lasts(number: i64) -> Lasts {
+    match number {
+        0 => Lasts::UntilChange,
+        10.. => Lasts::UntilWorse { than: u8::try_from(number - 10).unwrap_or(u8::MAX) },
+        _ => Lasts::UntilRecovery,
+    }
+}
 
 pub(super) fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_micros)

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_absent.sql"),
     include_str!("migrations/0004_outbox.sql"),
     include_str!("migrations/0005_prune.sql"),
+    include_str!("migrations/0006_acts.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

@@ -22,7 +22,7 @@ use super::rows::{self, maybe_time, micros, signed, unsigned};
 const SAVE: &str = "INSERT OR REPLACE INTO status VALUES \
     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, \
      ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, \
-     ?45, ?46, ?47)";
+     ?45, ?46, ?47, ?48)";
 
 /// The world as the file knows it, and the row numbers of its objects.
 #[derive(Debug)]
@@ -234,7 +234,7 @@ fn save<S: Condition>(connection: &Connection, object: i64, status: &Status<S>) 
         acknowledgement.map(|ack| &*ack.author),
         acknowledgement.map(|ack| &*ack.comment),
         acknowledgement.map(|ack| ack.at.as_micros()),
-        acknowledgement.map(|ack| ack.sticky),
+        acknowledgement.map(|ack| rows::lasts_number(ack.lasts)),
         acknowledgement.and_then(|ack| micros(ack.expires)),
         status.downtime_depth,
         status.notification.number,
@@ -245,6 +245,7 @@ fn save<S: Condition>(connection: &Connection, object: i64, status: &Status<S>) 
         micros(status.notification.again),
         notifications::told_text(&status.notification),
         notifications::held_text(&status.notification),
+        notifications::acts_text(&status.notification),
     ])?;
     Ok(())
 }
@@ -307,11 +308,12 @@ impl Columns<'_, '_> {
         let author: Option<Arc<str>> = self.next()?;
         let comment: Option<Arc<str>> = self.next()?;
         let at = self.time()?;
-        let sticky: Option<bool> = self.next()?;
+        let lasts: Option<i64> = self.next()?;
         let expires = self.time()?;
         Ok(author.zip(at).map(|(author, at)| {
             let comment = comment.unwrap_or_default();
-            Arc::new(Acknowledgement { author, comment, at, sticky: sticky.unwrap_or(false), expires })
+            let lasts = rows::lasts(lasts.unwrap_or(0));
+            Arc::new(Acknowledgement { author, comment, at, lasts, expires })
         }))
     }
 }
@@ -362,6 +364,7 @@ fn status<S: Condition>(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Statu
             again: c.time()?,
             told: notifications::told(c.next::<Option<String>>()?.as_deref()),
             held: notifications::held(c.next::<Option<String>>()?.as_deref()),
+            acts: notifications::acts(c.next::<Option<String>>()?.as_deref()),
         },
     })
 }

@@ -177,7 +177,7 @@ impl Outlet {
 
 fn messages(events: &[Arc<[Event]>]) -> impl Iterator<Item = &Message> {
     events.iter().flat_map(|events| events.iter()).filter_map(|event| match &event.what {
-        What::Notified(message) => Some(message),
+        What::Notified(message) | What::ActionDue(message) => Some(message),
         _ => None,
     })
 }

@@ -521,6 +521,8 @@ const ABOUT_MESSAGES: &[LogKind] = &[
     LogKind::Notified,
     LogKind::NotificationHeld,
     LogKind::ContactsSkipped,
+    LogKind::HandlerRun,
+    LogKind::RuleActed,
     LogKind::NotificationDelayed,
     LogKind::Acknowledged,
     LogKind::AcknowledgementEnded,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use vigia_core::engine::world::World;
+use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::downtime::DowntimeKind;
 use vigia_core::model::id::{AlarmId, ObjectKey};
 use vigia_core::model::operation::{LONGEST, NewTicket, Operation, Order, TicketNote};
@@ -114,6 +115,28 @@ pub(crate) fn expires(said: &str, eyes: &Eyes) -> Result<Option<Timestamp>, Fiel
         Some(_) => wrong("expires", "this lies in the past"),
         None => wrong("expires", SAY_WHEN),
     }
+}
+
+/// What ends an acknowledgement.
+pub(crate) fn until(said: &str, usual: Until) -> Result<Until, FieldError> {
+    match said.trim() {
+        "" => Ok(usual),
+        word => match Until::from_word(word) {
+            Some(until) => Ok(until),
+            None => wrong("until", "one of `recovery`, `worse`, `change`"),
+        },
+    }
+}
+
+/// For the answer: what ends the acknowledgement, where it is not recovery alone.
+pub(crate) fn lasts(until: Until, expires: Option<Timestamp>, eyes: &Eyes) -> String {
+    let state = match until {
+        Until::Recovery => "",
+        Until::Worse => ", until it is worse",
+        Until::Change => ", until the state changes",
+    };
+    let expires = expires.map(|at| format!(", until {}", words::full_stamp(at, &eyes.zone)));
+    format!("{state}{}", expires.unwrap_or_default())
 }
 
 /// A downtime as read, to echo and to order.

@@ -33,7 +33,8 @@ pub fn explain(written: &Written<'_>, host: Option<&str>, sources: &Sources) -> 
     let mut quiet = Decoder::default();
     let inventory = Inventory::default();
     let (quarantine, doubtful) = (Vec::new(), Vec::new());
-    let mut work = Work { written, kept, decoder: &mut quiet, quarantine, doubtful, inventory };
+    let floating = hashbrown::HashSet::new();
+    let mut work = Work { written, kept, decoder: &mut quiet, quarantine, doubtful, inventory, floating };
     work.networks();
     let by_hand = work.identities();
     let networks = std::mem::take(&mut work.inventory.networks);

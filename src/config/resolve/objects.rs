@@ -1,5 +1,6 @@
 //! Everything that is neither host nor service: from fields to definitions.
 
+mod handlers;
 mod people;
 mod planned;
 mod rules;
@@ -27,6 +28,7 @@ use crate::config::written::fields::{Fields, Item};
 use crate::config::written::read::malformed;
 use crate::config::written::tables::TIMEPERIOD;
 
+pub(super) use self::handlers::{checked_handler, handlers_of_all};
 pub(super) use self::people::{People, audience, check_run, contact, escalation, notification_options};
 pub(super) use self::planned::downtime;
 pub(super) use self::rules::{rule, states};

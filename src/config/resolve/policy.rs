@@ -10,11 +10,10 @@ use vigia_core::model::contact::Audience;
 use vigia_core::model::id::Name;
 use vigia_core::model::period::PeriodId;
 use vigia_core::model::policy::{FlapPolicy, Freshness, Handler, Own, Policy, StateSet};
-use vigia_core::nagios::macros;
 
 use super::check::filled;
 use super::names::Names;
-use super::objects::{People, audience, check_run, notification_options, period_named, states};
+use super::objects::{People, audience, checked_handler, notification_options, period_named, states};
 use super::subject::Subject;
 use crate::config::decode::Decoder;
 use crate::config::merge::{Found, View, key};
@@ -268,13 +267,10 @@ pub(super) fn variables(
 fn handler(found: &Found<'_, '_>, world: World<'_, '_>, decoder: &mut Decoder) -> Option<Handler> {
     match &*found.value {
         Value::Words(words) => {
-            check_run(Some(words), found.at, decoder);
-            Some(Handler::Run(words.clone()))
+            checked_handler(Handler::Run(words.clone()), found.at, world.commands, decoder)
         }
         Value::Text(text) => {
-            let (name, _) = macros::call(text);
-            let item = Item { text: &name, at: found.at };
-            world.commands.find(item, "command", decoder).map(|_| Handler::Command((*text).into()))
+            checked_handler(Handler::Command((*text).into()), found.at, world.commands, decoder)
         }
         _ => None,
     }

@@ -11,6 +11,12 @@ pub const SECTIONS: &[Key] = &[
     Key::new("store", Type::Map(STORE), "", "Where state and history are kept, and for how long"),
     Key::new("smtp", Type::Map(SMTP), "", "How mail leaves"),
     Key::new("messages", Type::Map(MESSAGES), "", "What messages say"),
+    Key::new(
+        "event_handlers",
+        Type::Map(EVENT_HANDLERS),
+        "",
+        "What runs on a change of state of whatever host or service",
+    ),
     Key::new("concurrency", Type::Map(CONCURRENCY), "", "How many checks run beside each other"),
     Key::new(
         "plugin_path",
@@ -166,6 +172,16 @@ pub(super) const MESSAGES: &[Key] = &[Key::new(
     "Folder of `KIND.subject`, `KIND.text`, `KIND.html` for `host service digest`, relative to the main file; what \
      is missing there is built in",
 )];
+
+pub(super) const EVENT_HANDLERS: &[Key] = &[
+    Key::new(
+        "host",
+        Type::Handler,
+        "",
+        "For every host, before its own `event_handler`: one of `commands`, or a list",
+    ),
+    Key::new("service", Type::Handler, "", "The same for every service"),
+];
 
 pub(super) const CONCURRENCY: &[Key] = &[
     Key::new("total", Type::Whole(1, 1_000_000), "10000", "Checks in flight"),

@@ -74,6 +74,7 @@ fn all(
             base.join(messages.get("templates", reading, text))
         },
         templates: Vec::new(),
+        event_handlers: event_handlers(&open("event_handlers", node("event_handlers"), reading), reading),
         concurrency: concurrency(&open("concurrency", node("concurrency"), reading), reading),
         user_macros: user_macros(node("user_macros"), &plugin_path, reading),
         plugin_path,
@@ -205,6 +206,22 @@ fn smtp(smtp: &Section<'_, '_>, reading: &mut Reading<'_>) -> Smtp {
         timeout: smtp.get("timeout", reading, Decoder::duration),
         sendmail: smtp.find("sendmail", reading, command_words).unwrap_or_default(),
     }
+}
+
+fn event_handlers(handlers: &Section<'_, '_>, reading: &mut Reading<'_>) -> EventHandlers {
+    let mut read = |key| {
+        handlers.find(key, reading, |decoder, node, key| {
+            let handler = match &node.value {
+                Value::Text(text) => Handler::Command((&*text.text).into()),
+                Value::List(_) => Handler::Run(command_words(decoder, node, key)?),
+                Value::Null(_) | Value::Map(_) | Value::Broken => {
+                    return decoder.wants(node, key, "a command's name or a list of arguments");
+                }
+            };
+            Some((handler, node.at))
+        })
+    };
+    EventHandlers { host: read("host"), service: read("service") }
 }
 
 fn concurrency(concurrency: &Section<'_, '_>, reading: &mut Reading<'_>) -> Concurrency {

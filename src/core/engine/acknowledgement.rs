@@ -2,24 +2,42 @@
 
 use std::sync::Arc;
 
+use super::alarm::severity;
 use super::member::Member;
 use super::notify::Offer;
 use super::result::Change;
 use super::timers::Timer;
 use super::{Engine, tell};
-use crate::model::acknowledgement::Acknowledgement;
+use crate::model::acknowledgement::{Acknowledgement, Lasts, Until};
+use crate::model::comment::CommentKind;
 use crate::model::event::{AcknowledgementEnd, Event, What};
 use crate::model::id::Checkable;
 use crate::model::message::MessageKind;
 use crate::model::operation::Refusal;
 use crate::model::time::Timestamp;
 
+/// What else comes of an acknowledgement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HowToAcknowledge {
+    pub(super) notify: bool,
+    pub(super) keeps_comment: bool,
+}
+
 impl Engine {
+    /// What was asked for, measured at the state of now.
+    pub(super) fn lasts(&self, object: Checkable, until: Until) -> Lasts {
+        match until {
+            Until::Change => Lasts::UntilChange,
+            Until::Worse => Lasts::UntilWorse { than: severity(self.world.glance(object).state) },
+            Until::Recovery => Lasts::UntilRecovery,
+        }
+    }
+
     pub(super) fn acknowledge(
         &mut self,
         object: Checkable,
         acknowledgement: Acknowledgement,
-        notify: bool,
+        how: HowToAcknowledge,
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
@@ -42,8 +60,16 @@ impl Engine {
         let Acknowledgement { author, comment, .. } = &*acknowledgement;
         let cause = now.as_micros().unsigned_abs();
         let offer = Offer::by(MessageKind::Acknowledgement, author, comment, cause);
-        tell(events, now, What::Acknowledged { subject, acknowledgement });
-        if notify {
+        let (author, comment) = (Arc::clone(author), Arc::clone(comment));
+        tell(events, now, What::Acknowledged { subject: subject.clone(), acknowledgement });
+        if !comment.trim().is_empty() {
+            let kind = if how.keeps_comment { CommentKind::User } else { CommentKind::Acknowledgement };
+            let id = self.put_comment(subject, author, comment, kind, now, events);
+            if kind == CommentKind::Acknowledgement {
+                self.index.comments.entry(object).or_default().push(id);
+            }
+        }
+        if how.notify {
             self.offer(object, &offer, now, events);
         }
         Ok(())
@@ -63,7 +89,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A normal one ends with the state, but not when soft turns hard; a sticky one ends with recovery.
+    /// A normal one ends with the state, but not when soft turns hard; a sticky one ends with recovery. What is no
+    /// more severe than what was acknowledged is not worse.
     pub(super) fn end_acknowledgement_with<M: Member>(
         &mut self,
         id: M,
@@ -72,14 +99,13 @@ impl Engine {
         events: &mut Vec<Event>,
     ) {
         let Some(acknowledgement) = &id.status(&self.world).acknowledgement else { return };
-        let is_recovery = !change.state.is_problem();
-        if !is_recovery && (acknowledgement.sticky || !change.is_other_state) {
-            return;
-        }
-        self.put_acknowledgement(id.object(), None);
-        let why = if is_recovery { AcknowledgementEnd::Recovered } else { AcknowledgementEnd::StateChanged };
-        let subject = self.world.inventory.key(id.object());
-        tell(events, now, What::AcknowledgementEnded { subject, why });
+        let why = match acknowledgement.lasts {
+            _ if !change.state.is_problem() => AcknowledgementEnd::Recovered,
+            Lasts::UntilChange if change.is_other_state => AcknowledgementEnd::StateChanged,
+            Lasts::UntilWorse { than } if severity(change.state) > than => AcknowledgementEnd::Worse,
+            Lasts::UntilChange | Lasts::UntilWorse { .. } | Lasts::UntilRecovery => return,
+        };
+        self.drop_acknowledgement(id.object(), why, now, events);
     }
 
     pub(super) fn acknowledgement_expires(
@@ -105,11 +131,26 @@ impl Engine {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) {
+        self.drop_acknowledgement(object, why, now, events);
+        self.look_soon_if_unchecked(object, now);
+        self.wake_rules(object, now);
+    }
+
+    /// Its comment goes with it.
+    fn drop_acknowledgement(
+        &mut self,
+        object: Checkable,
+        why: AcknowledgementEnd,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
         self.put_acknowledgement(object, None);
         let subject = self.world.inventory.key(object);
         tell(events, now, What::AcknowledgementEnded { subject, why });
-        self.look_soon_if_unchecked(object, now);
-        self.wake_rules(object, now);
+        for id in self.index.comments.remove(&object).unwrap_or_default() {
+            // A person may have deleted it before.
+            let _deleted = self.delete_comment(id, now, events);
+        }
     }
 
     fn put_acknowledgement(&mut self, object: Checkable, acknowledgement: Option<Arc<Acknowledgement>>) {

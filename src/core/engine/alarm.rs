@@ -43,6 +43,7 @@ impl Engine {
     ) {
         if !change.state.is_problem() {
             self.close_alarm_on_recovery(object, now, events);
+            self.end_acts(object, now, events);
             if change.transition == Transition::HardRecovery || self.has_open_ticket(object) {
                 self.note_recovery(object, now, events);
             } else {

@@ -16,6 +16,7 @@ use super::table::Table;
 use super::timers::{Timer, Timers};
 use super::world::{Absent, AbsentStatus, NextIds, Records, Restored, World};
 use super::{Engine, Index, tell};
+use crate::model::comment::CommentKind;
 use crate::model::event::{Event, What};
 use crate::model::host::Host;
 use crate::model::id::{Checkable, Name, ObjectKey};
@@ -142,6 +143,7 @@ impl Engine {
         self.take_absence(carried.absence, now, events);
         self.fix_alarms(now, events);
         self.reindex();
+        self.fix_comments(now, events);
         for subject in carried.added {
             tell(events, now, What::ObjectAdded { subject });
         }
@@ -258,6 +260,18 @@ impl Engine {
         }
     }
 
+    /// The comment of an acknowledgement that is no more, as of an object that is not watched any longer.
+    fn fix_comments(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        let is_over = |object: &Checkable| !self.world.glance(*object).is_acknowledged;
+        let over: Vec<Checkable> = self.index.comments.keys().copied().filter(is_over).collect();
+        for object in over {
+            for id in self.index.comments.remove(&object).unwrap_or_default() {
+                // The index was just made of what is there.
+                let _deleted = self.delete_comment(id, now, events);
+            }
+        }
+    }
+
     fn reindex(&mut self) {
         let told = std::mem::take(&mut self.index.told);
         self.index = Index { told, ..Index::default() };
@@ -265,6 +279,11 @@ impl Engine {
         for alarm in records.alarms.values() {
             if let Some(object) = inventory.find(&alarm.subject) {
                 self.index.alarms.insert(object, alarm.id);
+            }
+        }
+        for comment in records.comments.values().filter(|one| one.kind == CommentKind::Acknowledgement) {
+            if let Some(object) = inventory.find(&comment.subject) {
+                self.index.comments.entry(object).or_default().push(comment.id);
             }
         }
         // In the order of their numbers: the latest stays.

@@ -5,6 +5,7 @@
 
 mod absent;
 mod acknowledgement;
+mod act;
 mod agenda;
 mod alarm;
 mod carry;
@@ -47,7 +48,7 @@ use self::timers::{Timer, Timers};
 use self::world::{Restored, World};
 use crate::model::check::CheckResult;
 use crate::model::event::{Event, What};
-use crate::model::id::{AlarmId, Checkable, DowntimeId, HostId, ObjectKey, TicketId};
+use crate::model::id::{AlarmId, Checkable, CommentId, DowntimeId, HostId, ObjectKey, TicketId};
 use crate::model::inventory::SharedInventory;
 use crate::model::operation::{Order, Refusal};
 use crate::model::time::Timestamp;
@@ -92,6 +93,8 @@ struct Index {
     /// The latest ticket that a rule opened.
     tickets: HashMap<ObjectKey, TicketId, RandomState>,
     downtimes: HashMap<Checkable, Vec<DowntimeId>, RandomState>,
+    /// Comments that go with the acknowledgement they came with.
+    comments: HashMap<Checkable, Vec<CommentId>, RandomState>,
     /// Whose message waits for the verdict on this host.
     waiting: HashMap<HostId, BTreeSet<Checkable>, RandomState>,
     /// When a repetition was last told, so that it is told once a minute.

@@ -11,7 +11,8 @@ mod moments;
 
 use std::sync::Arc;
 
-use self::audience::{Circle, Question, Split, circle, told_with};
+use self::audience::{Circle, Question, Split, circle};
+pub(super) use self::audience::{skip, told_with};
 use self::decide::decide;
 use super::member::{Definition, Member};
 use super::timers::Timer;
@@ -52,6 +53,11 @@ impl Offer {
         Self { how, ..Self::by(MessageKind::Custom, author, text, instant(now)) }
     }
 
+    /// What a rule of the configuration does about a problem or its end.
+    pub(super) fn of_rule(kind: MessageKind, rule: &Name) -> Self {
+        Self { comment: Some(format!("by the rule `{rule}`").into()), ..Self::new(kind) }
+    }
+
     pub(super) fn at(kind: MessageKind, now: Timestamp) -> Self {
         Self { cause: instant(now), ..Self::new(kind) }
     }
@@ -79,7 +85,7 @@ pub fn preview(
     now: Timestamp,
 ) -> Preview {
     let circle = circle(inventory, Question { object, state, number, is_broadcast: false }, now);
-    let why_not = |contact: &_| audience::skip(inventory, contact, object, MessageKind::Problem, state, now);
+    let why_not = |contact: &_| skip(inventory, contact, object, MessageKind::Problem, state, now);
     let Split { to, skipped } = Split::of(inventory, circle.names.iter(), why_not);
     Preview { to, skipped, is_escalated: circle.is_escalated }
 }
@@ -134,8 +140,8 @@ impl Engine {
         let question = Question { object, state, number, is_broadcast: offer.how.broadcast };
         let circle = circle(inventory, question, now);
         let why_not = |contact: &_| {
-            let skip = audience::skip(inventory, contact, object, offer.kind, state, now);
-            skip.filter(|_| !offer.how.forced)
+            let why = skip(inventory, contact, object, offer.kind, state, now);
+            why.filter(|_| !offer.how.forced)
         };
         let split = if offer.kind == MessageKind::Recovery {
             Split::of(inventory, heirs(status.notification.told()), why_not)
@@ -178,6 +184,7 @@ impl Engine {
             | MessageKind::DowntimeEnd
             | MessageKind::DowntimeCancelled
             | MessageKind::Custom
+            | MessageKind::Handler
             | MessageKind::Test => {}
         }
         let notice = Arc::new(notice);
@@ -203,7 +210,7 @@ impl Engine {
     }
 
     /// How things stand now, for whoever words it later.
-    fn notice<M: Member>(
+    pub(super) fn notice<M: Member>(
         &self,
         id: M,
         offer: &Offer,
@@ -256,8 +263,10 @@ impl Engine {
         let is_volatile = Definition::of(&inventory, object).policy.volatile;
         let status = id.status_mut(&mut self.world);
         let bit = 1 << status.state().number();
+        let by_rule = told_by_rules(status);
         let told = &mut status.notification;
-        told.told = told_with(told.told(), to, number, |name| end.contains(name));
+        let hears = |name: &Name| end.contains(name) || by_rule.contains(name);
+        told.told = told_with(told.told(), to, number, hears);
         told.number = number;
         told.last = Some(now);
         told.notified_on |= bit;
@@ -287,6 +296,7 @@ impl Engine {
             last: Some(now),
             told: (!left.is_empty()).then(|| Arc::new(left)),
             again: status.again,
+            acts: status.acts.take(),
             ..NotificationStatus::default()
         };
         self.look_at(id, again);
@@ -319,7 +329,8 @@ impl Engine {
             }
             if is_final {
                 // Nobody wants to hear of the end, so the next problem begins anew.
-                *status = NotificationStatus { last: status.last, ..NotificationStatus::default() };
+                let (last, acts) = (status.last, status.acts.take());
+                *status = NotificationStatus { last, acts, ..NotificationStatus::default() };
             }
             if !is_new || held.is_none() {
                 return;
@@ -379,8 +390,16 @@ fn number_of(status: &NotificationStatus, offer: &Offer) -> u32 {
         | MessageKind::DowntimeEnd
         | MessageKind::DowntimeCancelled
         | MessageKind::Custom
+        | MessageKind::Handler
         | MessageKind::Test => status.number,
     }
+}
+
+/// Those whom rules have told of the running problem: they hear of its end, whatever the escalations say.
+fn told_by_rules<S: Condition>(status: &Status<S>) -> Vec<Name> {
+    let acts = status.notification.acts.as_deref().filter(|acts| Some(acts.problem) == status.problem);
+    let acts = acts.into_iter().flat_map(|acts| &acts.acts);
+    acts.filter(|act| act.times > 0).map(|act| act.to.clone()).collect()
 }
 
 /// Those who hear of the end. Where the escalations leave nobody of those who were told, all of them do.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::acknowledgement::HowToAcknowledge;
 use super::member::{Definition, Member};
 use super::notify::Offer;
 use super::world::World;
@@ -27,10 +28,12 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let author = order.author;
         match order.operation {
-            Operation::Acknowledge { subject, comment, sticky, notify, expires } => {
+            Operation::Acknowledge { subject, comment, until, notify, keeps_comment, expires } => {
                 let object = self.find(&subject)?;
-                let acknowledgement = Acknowledgement { author, comment, at: now, sticky, expires };
-                self.acknowledge(object, acknowledgement, notify, now, events)
+                let lasts = self.lasts(object, until);
+                let acknowledgement = Acknowledgement { author, comment, at: now, lasts, expires };
+                let how = HowToAcknowledge { notify, keeps_comment };
+                self.acknowledge(object, acknowledgement, how, now, events)
             }
             Operation::RemoveAcknowledgement { subject } => {
                 let object = self.find(&subject)?;
@@ -111,13 +114,26 @@ impl Engine {
         if text.trim().is_empty() {
             return Err(Refusal::Invalid("a comment needs a text".to_owned()));
         }
+        self.put_comment(subject, author, text, CommentKind::User, now, events);
+        Ok(())
+    }
+
+    pub(super) fn put_comment(
+        &mut self,
+        subject: ObjectKey,
+        author: Arc<str>,
+        text: Arc<str>,
+        kind: CommentKind,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> CommentId {
         let records = &mut self.world.records;
         let id = CommentId(records.next.comment);
         records.next.comment += 1;
-        let comment = Comment { id, subject, author, text, at: now, kind: CommentKind::User };
+        let comment = Comment { id, subject, author, text, at: now, kind };
         Arc::make_mut(&mut records.comments).insert(id, Arc::new(comment.clone()));
         tell(events, now, What::CommentAdded(comment));
-        Ok(())
+        id
     }
 
     pub(super) fn delete_comment(

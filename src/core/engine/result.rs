@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::member::{Definition, Member};
 use super::notify::Offer;
-use super::period::Periods;
 use super::transition::{Facts, Step, Transition, advance};
 use super::{Engine, flapping, submission, tell, verdict};
 use crate::model::check::{CheckResult, Source};
@@ -130,7 +129,7 @@ impl Engine {
         self.ask_for_host(host, change, now);
         self.offer_after_result(id, change, now, events);
         if acts {
-            self.run_handler(id, change, now, events);
+            self.run_handlers(id, change, now, events);
         }
         if change.transition != Transition::Steady || change.is_hard_problem {
             self.follow_up(id.object(), change, now, events);
@@ -168,7 +167,7 @@ impl Engine {
         self.offer_after_result(id, change, now, events);
         self.verdict_came(id, now, events);
         if acts {
-            self.run_handler(id, change, now, events);
+            self.run_handlers(id, change, now, events);
         }
         if change.transition != Transition::Steady || change.is_hard_problem {
             self.follow_up(id.object(), change, now, events);
@@ -226,19 +225,6 @@ impl Engine {
             state_type: change.state_type,
             attempt: change.attempt,
             output: Arc::clone(&id.status(&self.world).output),
-        }
-    }
-
-    /// The event handler comes last: whoever is told has been told before it repairs anything.
-    fn run_handler<M: Member>(&self, id: M, change: Change, now: Timestamp, events: &mut Vec<Event>) {
-        let definition = Definition::of(&self.world.inventory, id.object());
-        let Some(own) = definition.own else { return };
-        let Some(handler) = &own.event_handler else { return };
-        let is_on = id.status(&self.world).switches.event_handler.unwrap_or(true);
-        let periods = Periods(&self.world.inventory.periods);
-        if is_on && own.event_handler_period.is_none_or(|period| periods.is_inside(period, now)) {
-            let (handler, change) = (handler.clone(), self.state_change(id, change));
-            tell(events, now, What::HandlerDue { subject: change.subject.clone(), handler, change });
         }
     }
 

@@ -2,9 +2,8 @@
 //!
 //! Everything here follows from the status and the clock, so a restart or a reload changes nothing: `lasting`
 //! counts from the last hard change (for rules that take soft problems, from the last change), and not from
-//! before the host came back. `notify`,
-//! `webhook` and `run` belong to the issue on notifications; sources other than availability to the one on
-//! alarms.
+//! before the host came back. What `notify`, `webhook` and `run` do is [`super::act`]'s; sources other than
+//! availability belong to the issue on alarms.
 
 use std::sync::Arc;
 
@@ -42,6 +41,7 @@ impl Engine {
             return;
         }
         let mut opens: Option<&Rule> = None;
+        let mut acting: Vec<&Rule> = Vec::new();
         let mut is_suppressed = false;
         for rule in inventory.rules.iter().filter(|rule| acts_here(rule)) {
             match self.holds(rule, object, &seen, now) {
@@ -57,15 +57,20 @@ impl Engine {
                 // The alarm is open: it was just looked up.
                 let _labelled = self.label_alarm(alarm, label, true, now, events);
             }
+            acting.extend(rule.acts().then_some(rule));
             let is_stronger = opens.is_none_or(|other| rule.priority > other.priority);
             if rule.ticket.is_some() && is_stronger {
                 opens = Some(rule);
             }
         }
-        if let Some((rule, action)) = opens.and_then(|rule| Some((rule, rule.ticket.as_ref()?)))
-            && !is_suppressed
-        {
+        if is_suppressed {
+            return;
+        }
+        if let Some((rule, action)) = opens.and_then(|rule| Some((rule, rule.ticket.as_ref()?))) {
             self.open_ticket_by_rule(object, &rule.name, action, now, events);
+        }
+        for rule in acting {
+            self.act_by_rule(object, rule, now, events);
         }
     }
 
@@ -142,7 +147,7 @@ impl Engine {
 }
 
 fn acts_here(rule: &Rule) -> bool {
-    let acts = rule.ticket.is_some() || rule.label.is_some() || rule.suppress;
+    let acts = rule.ticket.is_some() || rule.label.is_some() || rule.suppress || rule.acts();
     acts && rule.when.sources.contains(&RuleSource::Availability)
 }
 

@@ -1,6 +1,7 @@
 //! Stories of the whole engine, and what must hold in every one of them.
 
 mod absent;
+mod acts;
 pub(super) mod fixture;
 mod ledger;
 mod messages;

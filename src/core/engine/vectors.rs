@@ -232,8 +232,8 @@ fn observe(story: &mut Story, subject: &ObjectKey, executed: Option<bool>) -> Ma
             What::StateChanged(change) if change.subject == *subject => {
                 alert = Value::Text(format!("{};{};{}", change.state, change.state_type, change.attempt));
             }
-            What::HandlerDue { subject: of, change, .. } if of == *subject => {
-                let run = format!("{};{};{}", change.state, change.state_type, change.attempt);
+            What::ActionDue(Message { about: About::Object(notice), .. }) if notice.subject == *subject => {
+                let run = format!("{};{};{}", notice.state, notice.state_type, notice.attempt);
                 handlers.push(Value::Text(run));
             }
             What::Notified(message) => told.extend(look_at_message(&message, subject)),

@@ -12,7 +12,6 @@ use super::id::{AlarmId, CommentId, DowntimeId, Name, ObjectKey, TicketId};
 use super::message::{Message, MessageKind};
 use super::notification::{Hold, Skip};
 use super::operation::{Refusal, TicketNote};
-use super::policy::Handler;
 use super::state::{AnyState, StateType};
 use super::ticket::TicketHead;
 use super::time::Timestamp;
@@ -27,11 +26,9 @@ pub struct Event {
 pub enum What {
     /// What Nagios logs as SERVICE ALERT or HOST ALERT.
     StateChanged(StateChange),
-    HandlerDue {
-        subject: ObjectKey,
-        handler: Handler,
-        change: StateChange,
-    },
+    /// Something is to be done that tells no contact: an event handler, the webhook or program of a rule. From
+    /// here on it is the outbox's, like a message.
+    ActionDue(Message),
     FlappingStarted {
         subject: ObjectKey,
         percent: f32,
@@ -177,6 +174,8 @@ pub struct StateChange {
 pub enum AcknowledgementEnd {
     Recovered,
     StateChanged,
+    /// It lasted until it was worse.
+    Worse,
     Expired,
     Removed,
 }

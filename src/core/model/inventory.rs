@@ -12,6 +12,7 @@ use super::group::{HostGroup, ServiceGroup};
 use super::host::Host;
 use super::id::{Checkable, HostId, Name, ObjectKey, ServiceId};
 use super::period::TimePeriod;
+use super::policy::HandlersOfAll;
 use super::rule::Rule;
 use super::semantics::Semantics;
 use super::service::Service;
@@ -39,6 +40,7 @@ pub struct Inventory {
     pub escalations: Vec<Escalation>,
     pub downtimes: Vec<PlannedDowntime>,
     pub rules: Vec<Rule>,
+    pub handlers: HandlersOfAll,
     pub networks: Vec<Network>,
     pub semantics: Semantics,
     /// For teams and `in_charge` of tickets where no rule names one.

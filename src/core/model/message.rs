@@ -15,10 +15,66 @@ use super::time::Timestamp;
 pub struct Message {
     pub id: MessageId,
     pub at: Timestamp,
+    /// A contact, or what acts instead, as [`Addressee::name`] says.
     pub contact: Name,
     /// Empty: the contact has no way to be told of this. Kept all the same, so that it can be seen.
     pub channels: Vec<Channel>,
     pub about: About,
+}
+
+/// Whom a message is for: a person, or what does something about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    Contact(Name),
+    /// The webhook or the program of a rule.
+    Rule(Name),
+    /// The event handler of the object.
+    Handler,
+    /// The event handler of all hosts or all services.
+    HandlerOfAll,
+}
+
+impl Addressee {
+    const RULE: &str = "rule/";
+    const HANDLER: &str = "handler/own";
+    const HANDLER_OF_ALL: &str = "handler/all";
+
+    /// What stands in the place of a contact's name. No contact has a `/` in its own.
+    pub fn name(&self) -> Name {
+        match self {
+            Self::Contact(name) => name.clone(),
+            Self::Rule(name) => format!("{}{name}", Self::RULE).into(),
+            Self::Handler => Self::HANDLER.into(),
+            Self::HandlerOfAll => Self::HANDLER_OF_ALL.into(),
+        }
+    }
+
+    /// The reverse of [`name`](Self::name).
+    pub fn named(name: &str) -> Self {
+        match (name, name.strip_prefix(Self::RULE)) {
+            (Self::HANDLER, _) => Self::Handler,
+            (Self::HANDLER_OF_ALL, _) => Self::HandlerOfAll,
+            (_, Some(rule)) => Self::Rule(rule.into()),
+            (_, None) => Self::Contact(name.into()),
+        }
+    }
+}
+
+impl fmt::Display for Addressee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contact(name) => f.write_str(name),
+            Self::Rule(name) => write!(f, "rule {name}"),
+            Self::Handler => f.write_str("event handler"),
+            Self::HandlerOfAll => f.write_str("event handler of all"),
+        }
+    }
+}
+
+impl Message {
+    pub fn addressee(&self) -> Addressee {
+        Addressee::named(&self.contact)
+    }
 }
 
 /// The same for the same decision, whenever and however often it is made: the outbox takes no second one.
@@ -99,6 +155,8 @@ pub enum MessageKind {
     DowntimeEnd,
     DowntimeCancelled,
     Custom,
+    /// An event handler runs: nobody is told.
+    Handler,
     /// `vigia notify test`: nothing has happened.
     Test,
 }
@@ -115,6 +173,7 @@ impl MessageKind {
         Self::DowntimeEnd,
         Self::DowntimeCancelled,
         Self::Custom,
+        Self::Handler,
         Self::Test,
     ];
 
@@ -131,6 +190,7 @@ impl MessageKind {
             Self::DowntimeEnd => "DOWNTIMEEND",
             Self::DowntimeCancelled => "DOWNTIMECANCELLED",
             Self::Custom => "CUSTOM",
+            Self::Handler => "HANDLER",
             Self::Test => "TEST",
         }
     }
@@ -160,16 +220,16 @@ pub struct DigestEntry {
     pub output: Arc<str>,
 }
 
-/// One way in which a contact is told. Several addresses are several channels: one that is refused stops no other.
+/// One way in which a contact is told, or in which something is done. Several addresses are several channels: one that is refused stops no other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// To this address.
     Email(Arc<str>),
-    /// To the contact's webhook. Its URL may hold a secret, so it is looked up when it is needed.
+    /// To the webhook of the contact or rule. Its URL may hold a secret, so it is looked up when it is needed.
     Webhook,
-    /// A Nagios notification command, called as here: `NAME!ARG!ARG`.
+    /// A Nagios notification command or event handler, called as here: `NAME!ARG!ARG`.
     Command(Arc<str>),
-    /// The contact's `run`.
+    /// The `run` of the contact or rule, or the list that handles events.
     Run,
 }
 
@@ -233,6 +293,19 @@ mod tests {
         ] {
             assert_eq!(Channel::from_words(channel.word(), channel.target()), Some(channel));
         }
+    }
+
+    #[test]
+    fn every_addressee_is_read_back() {
+        for addressee in [
+            Addressee::Contact("ana".into()),
+            Addressee::Rule("dba-hook".into()),
+            Addressee::Handler,
+            Addressee::HandlerOfAll,
+        ] {
+            assert_eq!(Addressee::named(&addressee.name()), addressee);
+        }
+        assert!(crate::model::grammar::check_name(&Addressee::Handler.name()).is_err());
     }
 
     #[test]

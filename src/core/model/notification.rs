@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::id::{Name, ObjectKey};
+use super::id::{Name, ObjectKey, ProblemId};
 use super::message::MessageKind;
 use super::time::Timestamp;
 
@@ -269,6 +269,25 @@ pub struct Told {
     pub number: u32,
     /// Hears of the end: those to whom the last message of the problem went, so to say, are (R3).
     pub hears_of_end: bool,
+}
+
+/// What rules have done about a problem beside opening its ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acts {
+    pub problem: ProblemId,
+    pub acts: Vec<Act>,
+}
+
+/// What one rule has done for one addressee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    pub rule: Name,
+    /// A contact, `/webhook` or `/run`.
+    pub to: Name,
+    /// The last time.
+    pub at: Timestamp,
+    /// 0: the contact was left out, and that was said.
+    pub times: u32,
 }
 
 /// What was last said to hold a message back.

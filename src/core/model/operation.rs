@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::acknowledgement::Until;
 use super::check::Verdict;
 use super::downtime::DowntimeKind;
 use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
@@ -21,8 +22,10 @@ pub enum Operation {
     Acknowledge {
         subject: ObjectKey,
         comment: Arc<str>,
-        sticky: bool,
+        until: Until,
         notify: bool,
+        /// The comment stays when the acknowledgement ends.
+        keeps_comment: bool,
         expires: Option<Timestamp>,
     },
     RemoveAcknowledgement {

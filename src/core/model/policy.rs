@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::contact::Audience;
+use super::message::Channel;
 use super::period::PeriodId;
 
 /// Shared by every object with the same values; a site with 100,000 services has a few dozen.
@@ -118,6 +119,13 @@ pub struct Own {
     pub stalking: StateSet,
 }
 
+/// What runs on a transition of every host and of every service, before its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HandlersOfAll {
+    pub host: Option<Handler>,
+    pub service: Option<Handler>,
+}
+
 /// What runs on a transition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Handler {
@@ -125,4 +133,13 @@ pub enum Handler {
     Command(Arc<str>),
     /// An argument vector; `${…}` is filled in when it runs.
     Run(Vec<String>),
+}
+
+impl Handler {
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Command(call) => Channel::Command(Arc::clone(call)),
+            Self::Run(_) => Channel::Run,
+        }
+    }
 }

@@ -12,14 +12,23 @@ pub struct Rule {
     pub name: Name,
     pub when: When,
     pub ticket: Option<TicketAction>,
+    /// Contacts and contact groups.
     pub notify: Vec<Name>,
     pub webhook: Option<super::contact::Webhook>,
     pub run: Option<Vec<String>>,
+    /// What it does beside the ticket is done again after so long; none: once per problem.
     pub repeat: Option<Duration>,
     pub label: Option<Arc<str>>,
     /// No ticket and no message, still shown.
     pub suppress: bool,
     pub priority: i32,
+}
+
+impl Rule {
+    /// It tells somebody or does something, beside opening a ticket.
+    pub fn acts(&self) -> bool {
+        !self.notify.is_empty() || self.webhook.is_some() || self.run.is_some()
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::acknowledgement::Acknowledgement;
 use super::check::{Output, Source};
 use super::id::ProblemId;
-use super::notification::{Held, Told};
+use super::notification::{Acts, Held, Told};
 use super::state::{Condition, HostState, Standing, State, StateType};
 use super::time::Timestamp;
 
@@ -83,6 +83,8 @@ pub struct NotificationStatus {
     pub told: Option<Arc<Vec<Told>>>,
     /// What holds the next message back, said once when it began.
     pub held: Option<Arc<Held>>,
+    /// What rules have done about the problem it names, which may be over.
+    pub acts: Option<Arc<Acts>>,
 }
 
 impl NotificationStatus {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::output::{parse as parse_output, unstored};
+use crate::model::acknowledgement::Until;
 use crate::model::check::Verdict;
 use crate::model::downtime::DowntimeKind;
 use crate::model::id::{Checkable, CommentId, DowntimeId, HostId, ObjectKey};
@@ -418,13 +419,14 @@ impl<'a> Fields<'a> {
     }
 
     fn acknowledge(&mut self, subject: ObjectKey, expires: bool) -> Result<Vec<Operation>, CommandError> {
-        let sticky = self.number::<i64>("sticky", "a number")? == 2;
+        let is_sticky = self.number::<i64>("sticky", "a number")? == 2;
+        let until = if is_sticky { Until::Recovery } else { Until::Change };
         let notify = self.number::<i64>("notify", "a number")? != 0;
-        let _persistent = self.take("persistent")?;
+        let keeps_comment = self.number::<i64>("persistent", "a number")? != 0;
         let expires = if expires { Some(self.time("the end")?) } else { None };
         self.author = Some(self.take("the author")?.to_owned());
         let comment = self.text().into();
-        Ok(vec![Operation::Acknowledge { subject, comment, sticky, notify, expires }])
+        Ok(vec![Operation::Acknowledge { subject, comment, until, notify, keeps_comment, expires }])
     }
 
     fn downtime(&mut self, subjects: Vec<ObjectKey>) -> Result<Vec<Operation>, CommandError> {
@@ -503,13 +505,13 @@ mod tests {
     #[test]
     fn the_comment_of_an_acknowledgement_keeps_its_semicolons() {
         let orders = read("ACKNOWLEDGE_SVC_PROBLEM;web1;HTTP;2;1;0;ana;on it; back at 3").unwrap();
-        let [Order { author, operation: Operation::Acknowledge { subject, comment, sticky, notify, .. } }] =
+        let [Order { author, operation: Operation::Acknowledge { subject, comment, until, notify, .. } }] =
             &*orders
         else {
             panic!("{orders:?}")
         };
         assert_eq!((&**author, &**comment), ("ana", "on it; back at 3"));
-        assert_eq!((subject.to_string().as_str(), *sticky, *notify), ("web1/HTTP", true, true));
+        assert_eq!((subject.to_string().as_str(), *until, *notify), ("web1/HTTP", Until::Recovery, true));
     }
 
     #[test]

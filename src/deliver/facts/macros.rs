@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use vigia_core::model::contact::Contact;
 use vigia_core::model::id::{Checkable, ObjectKey, ProblemId};
-use vigia_core::model::message::{MessageKind, Notice};
+use vigia_core::model::message::{Addressee, MessageKind, Notice};
 use vigia_core::model::state::{AnyState, Condition};
 use vigia_core::model::status::Status;
 use vigia_core::model::time::Timestamp;
@@ -163,6 +163,9 @@ impl Facts {
 
     fn of_contact(&self, name: &str) -> Option<String> {
         let contact = self.contact();
+        if !matches!(self.message.addressee(), Addressee::Contact(_)) {
+            return None;
+        }
         if let Some(key) = name.strip_prefix("_CONTACT") {
             return contact_variable(contact?, key);
         }
@@ -195,6 +198,8 @@ impl Facts {
     fn of_notification(&self, name: &str) -> Option<String> {
         let notice = self.notice()?;
         let text = match name {
+            // An event handler runs without a notification.
+            _ if notice.kind == MessageKind::Handler => return None,
             "NOTIFICATIONTYPE" => notice.kind.word().to_owned(),
             "NOTIFICATIONNUMBER" => notice.number.to_string(),
             "NOTIFICATIONISESCALATED" => u8::from(notice.is_escalated).to_string(),

@@ -212,7 +212,8 @@ impl Said<'_> {
     fn pagerduty(&self, key: &str) -> Option<Value> {
         let notice = self.notice();
         let action = match notice.map(|notice| notice.kind) {
-            Some(MessageKind::Problem | MessageKind::Custom | MessageKind::Test) | None => "trigger",
+            Some(MessageKind::Problem | MessageKind::Custom | MessageKind::Handler | MessageKind::Test)
+            | None => "trigger",
             Some(MessageKind::Recovery) => "resolve",
             Some(MessageKind::Acknowledgement) => "acknowledge",
             Some(
@@ -225,7 +226,7 @@ impl Said<'_> {
             ) => return None,
         };
         let severity = match notice.map(|notice| (notice.kind, notice.state)) {
-            Some((MessageKind::Test | MessageKind::Custom, _)) | None => "info",
+            Some((MessageKind::Test | MessageKind::Custom | MessageKind::Handler, _)) | None => "info",
             Some((_, AnyState::Host(HostState::Down) | AnyState::Service(State::Critical))) => "critical",
             Some((_, AnyState::Service(State::Warning))) => "warning",
             Some((_, AnyState::Host(HostState::Unreachable) | AnyState::Service(State::Unknown))) => "error",

@@ -3,11 +3,11 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use vigia_core::model::acknowledgement::Acknowledgement;
+use vigia_core::model::acknowledgement::{Acknowledgement, Lasts};
 use vigia_core::model::check::Source;
 use vigia_core::model::id::ProblemId;
 use vigia_core::model::message::MessageKind;
-use vigia_core::model::notification::{Held, Hold, Told};
+use vigia_core::model::notification::{Act, Acts, Held, Hold, Told};
 use vigia_core::model::state::Condition;
 use vigia_core::model::status::{Millis, NotificationStatus, Switches};
 
@@ -21,13 +21,21 @@ fn a_state<S: Condition>() -> impl Strategy<Value = S> {
     (0..S::ALL.len()).prop_map(|at| S::ALL[at])
 }
 
+fn lasts() -> impl Strategy<Value = Lasts> {
+    prop_oneof![
+        Just(Lasts::UntilChange),
+        Just(Lasts::UntilRecovery),
+        any::<u8>().prop_map(|than| Lasts::UntilWorse { than }),
+    ]
+}
+
 fn an_acknowledgement() -> impl Strategy<Value = Acknowledgement> {
-    (".*", ".*", any::<i64>(), any::<bool>(), a_time()).prop_map(|(author, comment, at, sticky, expires)| {
+    (".*", ".*", any::<i64>(), lasts(), a_time()).prop_map(|(author, comment, at, lasts, expires)| {
         Acknowledgement {
             author: author.into(),
             comment: comment.into(),
             at: Timestamp::from_micros(at),
-            sticky,
+            lasts,
             expires,
         }
     })
@@ -79,6 +87,12 @@ fn a_hold() -> impl Strategy<Value = Hold> {
 fn told_people() -> Vec<Told> {
     let one = |contact: &str, number, hears_of_end| Told { contact: contact.into(), number, hears_of_end };
     vec![one("ana \"the\" first", 1, true), one("ben", 7, false)]
+}
+
+fn done_by_rules() -> Acts {
+    let one = |rule: &str, to: &str, at, times| Act { rule: rule.into(), to: to.into(), at, times };
+    let at = Timestamp::from_micros(1_700_000_000_000_001);
+    Acts { problem: ProblemId(7), acts: vec![one("dba \"hook\"", "/run", at, 2), one("tell", "ana", at, 0)] }
 }
 
 fn a_status<S: Condition>() -> impl Strategy<Value = Status<S>> {
@@ -137,6 +151,7 @@ fn a_status<S: Condition>() -> impl Strategy<Value = Status<S>> {
                     next: times[9],
                     again: times[10],
                     told: people.then(|| Arc::new(told_people())),
+                    acts: people.then(|| Arc::new(done_by_rules())),
                     held: held.map(|hold| Arc::new(Held { kind: MessageKind::Problem, hold })),
                 },
             }

@@ -8,6 +8,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::check::{CheckResult, Output, Source, Verdict};
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
 use vigia_core::model::operation::{Operation, TicketNote};
@@ -21,7 +22,6 @@ use crate::web::error::Failure;
 use crate::web::frame::Seen;
 use crate::web::orders::{self, Answers, FieldError, TicketFields};
 use crate::web::pages::tickets::ticket_id;
-use crate::web::words;
 
 /// A JSON body, whose mistakes are told like all others.
 pub(crate) struct Body<T>(pub T);
@@ -156,10 +156,15 @@ pub(crate) struct Acknowledge {
     #[serde(flatten)]
     subjects: Subjects,
     comment: String,
+    /// `recovery`, `worse` or `change`; without it, `sticky: false` is the last and all else the first.
+    until: Option<String>,
     #[serde(default = "yes")]
     sticky: bool,
     #[serde(default = "yes")]
     notify: bool,
+    /// The comment outlives the acknowledgement.
+    #[serde(default)]
+    keep_comment: bool,
     expires: Option<When>,
 }
 
@@ -169,12 +174,19 @@ pub(crate) async fn acknowledge(
 ) -> Result<Json<Value>, Failure> {
     let comment = orders::text("comment", &asked.comment)?;
     let expires = orders::expires(&said(asked.expires.as_ref()), &seen.eyes)?;
-    let Acknowledge { sticky, notify, .. } = asked;
-    let order =
-        |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify, expires };
+    let Acknowledge { sticky, notify, keep_comment: keeps_comment, .. } = asked;
+    let usual = if sticky { Until::Recovery } else { Until::Change };
+    let until = orders::until(asked.until.as_deref().unwrap_or_default(), usual)?;
+    let order = |subject| Operation::Acknowledge {
+        subject,
+        comment: comment.clone(),
+        until,
+        notify,
+        keeps_comment,
+        expires,
+    };
     let answers = seen.give_each(&asked.subjects.keys()?, order).await?;
-    let until = expires.map(|at| format!(", until {}", words::full_stamp(at, &seen.eyes.zone)));
-    answer("acknowledged", "comment", &answers, &until.unwrap_or_default())
+    answer("acknowledged", "comment", &answers, &orders::lasts(until, expires, &seen.eyes))
 }
 
 #[derive(Deserialize)]

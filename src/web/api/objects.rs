@@ -4,7 +4,9 @@ use axum::extract::{Path, Query};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 use vigia_core::engine::world::World;
+use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::check::CheckMethod;
+use vigia_core::model::comment::CommentKind;
 use vigia_core::model::downtime::{Downtime, DowntimeKind};
 use vigia_core::model::id::{Checkable, ObjectKey};
 use vigia_core::model::policy::Policy;
@@ -160,7 +162,12 @@ fn common<S: Condition>(item: &mut Value, status: &Status<S>, policy: &Policy, m
         ("last_state", json!(status.last_state.number())),
         ("acknowledged", json!(u8::from(acknowledgement.is_some()))),
         ("acknowledged_by", json!(acknowledgement.map(|ack| &*ack.author))),
-        ("acknowledgement_type", json!(acknowledgement.map_or(0, |ack| if ack.sticky { 2 } else { 1 }))),
+        ("acknowledgement_until", json!(acknowledgement.map(|ack| ack.lasts.until().word()))),
+        ("acknowledgement_expires", json!(acknowledgement.map_or(0, |ack| seconds(ack.expires)))),
+        (
+            "acknowledgement_type",
+            json!(acknowledgement.map_or(0, |ack| if ack.lasts.until() == Until::Recovery { 2 } else { 1 })),
+        ),
         ("scheduled_downtime_depth", json!(status.downtime_depth)),
         ("is_flapping", json!(u8::from(status.is_flapping))),
         ("percent_state_change", json!(status.percent_state_change)),
@@ -248,6 +255,12 @@ fn comments_of(world: &World, is_meant: impl Fn(&ObjectKey) -> bool) -> Vec<Valu
             "author": &*comment.author,
             "comment": &*comment.text,
             "entry_time": comment.at.as_second(),
+            "entry_type": match comment.kind {
+                CommentKind::User => 1,
+                CommentKind::Downtime => 2,
+                CommentKind::Flapping => 3,
+                CommentKind::Acknowledgement => 4,
+            },
         })
     };
     comments.map(item).collect()

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
+use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
 use vigia_core::model::operation::{Operation, TicketNote};
 use vigia_core::model::ticket::TicketStatus;
@@ -41,6 +42,10 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("reload", "Read the configuration again", "Read it again"),
 ];
 
+/// What ends an acknowledgement, as [`Until::word`] and for people.
+const ENDS: &[(&str, &str)] =
+    &[("recovery", "recovery"), ("worse", "a worse state, or recovery"), ("change", "any other state")];
+
 #[derive(Template)]
 #[template(path = "act.html", config = ".askama.toml")]
 struct ActPage {
@@ -67,6 +72,7 @@ impl ActPage {
         match (self.act.as_str(), field) {
             (_, "start") => "From",
             (_, "end" | "expires") => "Until",
+            (_, "until") => "Ends with",
             ("downtime", "comment") => "Why",
             (_, "comment") => "Comment",
             (_, "flexible") => "Flexible",
@@ -288,12 +294,18 @@ fn answered(what: &str, answers: &Answers, end: &str) -> String {
 async fn acknowledge(seen: &Seen, asked: &Asked) -> Outcome {
     let comment = orders::text("comment", asked.get("comment"))?;
     let expires = orders::expires(asked.get("expires"), &seen.eyes)?;
-    let sticky = asked.get("sticky") != "no";
-    let order =
-        |subject| Operation::Acknowledge { subject, comment: comment.clone(), sticky, notify: true, expires };
+    let until = orders::until(asked.get("until"), Until::Recovery)?;
+    let keeps_comment = asked.get("keep_comment") == "yes";
+    let order = |subject| Operation::Acknowledge {
+        subject,
+        comment: comment.clone(),
+        until,
+        notify: true,
+        keeps_comment,
+        expires,
+    };
     let answers = each(seen, asked, order).await?;
-    let until = expires.map(|at| format!(" until {}", words::full_stamp(at, &seen.eyes.zone)));
-    let text = answered("Acknowledged", &answers, &until.unwrap_or_default());
+    let text = answered("Acknowledged", &answers, &orders::lasts(until, expires, &seen.eyes));
     let fields = asked.0.iter().filter(|(name, _)| name == "object").cloned().collect();
     said_with_undo(text, "/act/remove-acknowledgement", fields)
 }

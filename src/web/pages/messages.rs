@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::Query;
 use axum::response::{IntoResponse, Response};
-use vigia_core::model::message::About;
+use vigia_core::model::message::{About, Addressee};
 
 use crate::store::outbox::DeliveryStatus;
 use crate::web::api::messages::filter;
@@ -73,7 +73,7 @@ pub(crate) async fn page(
 fn row(seen: &Seen, listed: &Listed) -> MessageRow {
     let common = |kind: String, says: String| MessageRow {
         at: seen.eyes.moment(listed.at),
-        contact: listed.contact.to_string(),
+        contact: Addressee::named(&listed.contact).to_string(),
         kind,
         face: None,
         subject: String::new(),

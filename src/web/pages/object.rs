@@ -6,6 +6,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
+use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::check::{CheckMethod, Output};
 use vigia_core::model::id::{Checkable, ObjectKey};
@@ -317,10 +318,15 @@ fn of_status<'a, S>(seen: &Seen, status: &'a Status<S>) -> Facts<'a> {
         author: ack.author.to_string(),
         comment: ack.comment.to_string(),
         at: seen.eyes.moment(ack.at),
-        how: match ack.expires {
-            Some(end) => format!("until {}", words::short_stamp(end, &seen.eyes.zone, seen.eyes.now)),
-            None if ack.sticky => "until recovery".to_owned(),
-            None => "until the state changes".to_owned(),
+        how: {
+            let by =
+                |end| format!(", at the latest {}", words::short_stamp(end, &seen.eyes.zone, seen.eyes.now));
+            let until = match ack.lasts.until() {
+                Until::Recovery => "until recovery",
+                Until::Worse => "until it is worse or recovers",
+                Until::Change => "until the state changes",
+            };
+            format!("{until}{}", ack.expires.map(by).unwrap_or_default())
         },
     });
     Facts {

@@ -1,5 +1,7 @@
 //! What people do by form and by the API.
 
+use vigia_core::model::acknowledgement::Until;
+
 use super::*;
 
 #[tokio::test]
@@ -15,17 +17,17 @@ async fn an_acknowledgement_by_form_is_ordered_told_and_can_be_undone() {
     let orders = site.backend.orders.lock().unwrap().clone();
     assert_eq!(orders.len(), 2);
     assert_eq!(&*orders[0].author, "ivo");
-    let Operation::Acknowledge { comment, sticky, expires, .. } = &orders[0].operation else {
+    let Operation::Acknowledge { comment, until, expires, .. } = &orders[0].operation else {
         panic!("{orders:?}")
     };
     assert_eq!(
-        (&**comment, *sticky, *expires),
-        ("on it", true, Some(fixture::now().after(std::time::Duration::from_secs(7200))))
+        (&**comment, *until, *expires),
+        ("on it", Until::Recovery, Some(fixture::now().after(std::time::Duration::from_secs(7200))))
     );
     let request = ask(Method::GET, "/problems").header(header::COOKIE, format!("{}; {said}", as_user("ivo")));
     let page = text(site.send(request.body(Body::empty()).unwrap(), local()).await).await;
     assert!(
-        page.contains("Acknowledged 2 objects until ")
+        page.contains("Acknowledged 2 objects, until ")
             && page.contains("action=\"/act/remove-acknowledgement\"")
     );
 }

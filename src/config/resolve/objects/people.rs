@@ -38,6 +38,7 @@ pub(in super::super) fn contact(
     check_run(run.as_deref(), fields.place("run"), decoder);
     let webhook = fields.fields("webhook").and_then(|fields| webhook(fields, decoder));
     let rate_limit = rate_limit(fields, decoder);
+    // Whether it exists; the period is read in it when all periods are known.
     let _zone = timezone(fields, decoder);
     let period = period_named(fields.item("notification_period"), periods, decoder);
     if email.is_empty()

@@ -89,7 +89,7 @@ pub(super) fn wants(options: NotificationOptions, state: AnyState) -> bool {
 }
 
 /// Why a contact does not hear of a message that is not forced.
-pub(super) fn skip(
+pub(in crate::engine) fn skip(
     inventory: &Inventory,
     contact: &Contact,
     object: Checkable,
@@ -106,7 +106,7 @@ pub(super) fn skip(
     let period = contact.notification_period;
     let options = contact.options;
     let is_wanted = match kind {
-        MessageKind::Custom | MessageKind::Test => true,
+        MessageKind::Custom | MessageKind::Handler | MessageKind::Test => true,
         MessageKind::FlappingStart | MessageKind::FlappingStop | MessageKind::FlappingDisabled => {
             options.flapping
         }
@@ -152,7 +152,7 @@ impl Split {
 }
 
 /// Those told so far and now, and which of them hear of the end.
-pub(super) fn told_with(
+pub(in crate::engine) fn told_with(
     told: &[Told],
     to: &[Name],
     number: u32,

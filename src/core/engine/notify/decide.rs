@@ -69,7 +69,8 @@ pub(super) fn decide(facts: &Facts, now: Timestamp) -> Option<Hold> {
         return Some(Hold::Off);
     }
     match facts.kind {
-        MessageKind::Custom | MessageKind::Test => planned(facts),
+        // Never asked of a handler: nothing holds it back.
+        MessageKind::Custom | MessageKind::Handler | MessageKind::Test => planned(facts),
         MessageKind::Acknowledgement => (!facts.is_problem).then_some(Hold::NoProblem),
         MessageKind::FlappingStart | MessageKind::FlappingStop | MessageKind::FlappingDisabled => {
             unwanted(facts).or(planned(facts))

@@ -157,6 +157,6 @@ fn is_wanted(policy: &Policy, kind: MessageKind, state: AnyState) -> bool {
         MessageKind::DowntimeStart | MessageKind::DowntimeEnd | MessageKind::DowntimeCancelled => {
             options.downtime
         }
-        MessageKind::Acknowledgement | MessageKind::Custom | MessageKind::Test => true,
+        MessageKind::Acknowledgement | MessageKind::Custom | MessageKind::Handler | MessageKind::Test => true,
     }
 }

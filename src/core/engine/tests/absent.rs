@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::fixture::{START, Story, host, inventory, rule, service};
 use crate::engine::world::{REMEMBERED, World};
 use crate::engine::{Engine, Input};
+use crate::model::acknowledgement::Until;
 use crate::model::downtime::DowntimeKind;
 use crate::model::host::Host;
 use crate::model::id::{AlarmId, Checkable, ObjectKey};
@@ -29,7 +30,8 @@ fn acknowledge(subject: &str) -> Operation {
     Operation::Acknowledge {
         subject: ObjectKey::parse(subject),
         comment: "on it".into(),
-        sticky: true,
+        until: Until::Recovery,
+        keeps_comment: false,
         notify: false,
         expires: None,
     }
@@ -99,7 +101,7 @@ fn assert_nothing_is_lost(before: &ServiceStatus, story: &Story) {
     assert!(world.records.alarms[&AlarmId(1)].closed.is_none(), "the alarm is open again");
     assert_eq!(world.records.alarms.len(), 1);
     assert_eq!(world.records.tickets.len(), 1);
-    assert_eq!(world.records.comments.len(), 1);
+    assert_eq!(world.records.comments.len(), 2, "a person's and that of the acknowledgement");
     assert!(world.records.absent.is_empty());
 }
 
@@ -154,7 +156,8 @@ fn who_stays_away_for_too_long_is_forgotten() {
     story.told();
     story.wait_until(end);
     insta::assert_snapshot!(story.told(), @r#"
-    259700: CommentDeleted { id: CommentId(1), subject: ObjectKey { host: "web", service: Some("http") } }
+    259700: comment 1 deleted
+    259700: comment 2 deleted
     259700: ObjectForgotten { subject: ObjectKey { host: "web", service: None } }
     259700: AVA01 is Open: `web/http` is no longer in the configuration.
     259700: ObjectForgotten { subject: ObjectKey { host: "web", service: Some("http") } }

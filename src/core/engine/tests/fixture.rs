@@ -309,6 +309,8 @@ fn line(event: &Event) -> String {
         }
         What::Acknowledged { subject, .. } => format!("{subject} acknowledged"),
         What::AcknowledgementEnded { subject, why } => format!("{subject} acknowledgement ended: {why:?}"),
+        What::CommentAdded(comment) => format!("comment {} of {} added", comment.id, comment.subject),
+        What::CommentDeleted { id, .. } => format!("comment {id} deleted"),
         What::DowntimeScheduled(downtime) => {
             format!("downtime {} of {} scheduled", downtime.id, downtime.subject)
         }

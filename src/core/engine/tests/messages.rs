@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use super::fixture::{START, Story, check, contact, host, inventory, method, period, policy, rule, service};
 use crate::engine::Input;
 use crate::engine::simulate::{Failure, Simulation};
+use crate::model::acknowledgement::Until;
 use crate::model::check::{Check, CheckMethod, Source};
 use crate::model::contact::{Audience, Contact, Escalation};
 use crate::model::downtime::DowntimeKind;
@@ -82,7 +83,8 @@ fn acknowledge(subject: &str, expires: Option<i64>) -> Operation {
     Operation::Acknowledge {
         subject: ObjectKey::parse(subject),
         comment: "on it".into(),
-        sticky: true,
+        until: Until::Recovery,
+        keeps_comment: false,
         notify: true,
         expires: expires.map(|at| Timestamp::from_second(START + at)),
     }

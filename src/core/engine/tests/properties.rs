@@ -13,6 +13,7 @@ use super::ledger::{self, Ledger};
 use super::planned;
 use crate::engine::Engine;
 use crate::engine::Input;
+use crate::model::acknowledgement::Until;
 use crate::model::check::Source;
 use crate::model::downtime::{DowntimeKind, PlannedDowntime};
 use crate::model::event::What;
@@ -34,7 +35,7 @@ const OBJECTS: [&str; 6] = ["router", "web", "web/http", "web/ssh", "db", "db/sq
 enum Act {
     Result { object: usize, code: i32, passive: bool },
     Run,
-    Acknowledge { object: usize, sticky: bool, notify: bool, expires: Option<u32> },
+    Acknowledge { object: usize, until: usize, notify: bool, expires: Option<u32> },
     RemoveAcknowledgement { object: usize },
     Downtime { object: usize, from: u32, lasts: u32, flexible: Option<u32> },
     Cancel { number: u64 },
@@ -56,8 +57,8 @@ fn act() -> impl Strategy<Value = Act> {
         12 => (object(), prop_oneof![2 => Just(0), 3 => 1..4], any::<bool>())
             .prop_map(|(object, code, passive)| Act::Result { object, code, passive: passive && code < 3 }),
         4 => Just(Act::Run),
-        1 => (object(), any::<bool>(), any::<bool>(), proptest::option::of(1..900u32)).prop_map(
-            |(object, sticky, notify, expires)| Act::Acknowledge { object, sticky, notify, expires }
+        1 => (object(), 0..3usize, any::<bool>(), proptest::option::of(1..900u32)).prop_map(
+            |(object, until, notify, expires)| Act::Acknowledge { object, until, notify, expires }
         ),
         1 => object().prop_map(|object| Act::RemoveAcknowledgement { object }),
         1 => (object(), 0..600u32, 1..2000u32, proptest::option::of(1..600u32))
@@ -117,10 +118,11 @@ fn operation(act: &Act, now: Timestamp) -> Option<Operation> {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     Some(match *act {
         Act::Result { .. } | Act::Run | Act::Reload => return None,
-        Act::Acknowledge { object, sticky, notify, expires } => Operation::Acknowledge {
+        Act::Acknowledge { object, until, notify, expires } => Operation::Acknowledge {
             subject: subject(object),
             comment: "on it".into(),
-            sticky,
+            until: Until::ALL[until],
+            keeps_comment: !notify,
             notify,
             expires: expires.map(|after| now.after(seconds(after))),
         },

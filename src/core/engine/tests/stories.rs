@@ -8,6 +8,7 @@ use insta::assert_snapshot;
 use super::fixture::{self, START, Story, host, inventory, policy, rule, second, service};
 use crate::engine::world::Restored;
 use crate::engine::{Engine, Input};
+use crate::model::acknowledgement::Until;
 use crate::model::check::{CheckMethod, Source};
 use crate::model::downtime::DowntimeKind;
 use crate::model::host::Host;
@@ -45,11 +46,12 @@ fn downtime(subject: &str, from: i64, to: i64, kind: DowntimeKind) -> Operation 
     }
 }
 
-fn acknowledge(subject: &str, sticky: bool, expires: Option<i64>) -> Operation {
+fn acknowledge(subject: &str, until: Until, expires: Option<i64>) -> Operation {
     Operation::Acknowledge {
         subject: ObjectKey::parse(subject),
         comment: "on it".into(),
-        sticky,
+        until,
+        keeps_comment: false,
         notify: false,
         expires: expires.map(|at| Timestamp::from_second(START + at)),
     }
@@ -196,18 +198,18 @@ fn an_acknowledgement_ends_when_it_expires_and_when_the_state_changes() {
     let mut story = Story::new(web());
     story.sees(0, "web", 0).sees(0, "web/http", 1);
     assert_eq!(
-        story.orders(1, acknowledge("web", false, None)),
+        story.orders(1, acknowledge("web", Until::Change, None)),
         Err(Refusal::NoProblem(ObjectKey::host("web")))
     );
-    story.orders(1, acknowledge("web/http", false, Some(60))).unwrap();
+    story.orders(1, acknowledge("web/http", Until::Change, Some(60))).unwrap();
     assert!(matches!(
-        story.orders(2, acknowledge("web/http", false, None)),
+        story.orders(2, acknowledge("web/http", Until::Change, None)),
         Err(Refusal::AlreadyAcknowledged(_))
     ));
     story.wait_until(60);
-    story.orders(61, acknowledge("web/http", false, None)).unwrap();
+    story.orders(61, acknowledge("web/http", Until::Change, None)).unwrap();
     story.sees(70, "web/http", 2);
-    story.orders(71, acknowledge("web/http", true, None)).unwrap();
+    story.orders(71, acknowledge("web/http", Until::Recovery, None)).unwrap();
     story.sees(80, "web/http", 1).sees(90, "web/http", 0);
     let told = story.told();
     let lines: Vec<&str> = told.lines().filter(|line| line.contains("cknowledge")).collect();
@@ -282,7 +284,7 @@ fn people_open_note_close_and_reopen_tickets() {
 fn a_reload_keeps_what_did_not_go_away() {
     let mut story = Story::new(web());
     story.sees(0, "web", 0).sees(0, "web/http", 2);
-    story.orders(1, acknowledge("web/http", true, None)).unwrap();
+    story.orders(1, acknowledge("web/http", Until::Recovery, None)).unwrap();
     story.orders(1, downtime("web", 100, 900, DowntimeKind::Fixed)).unwrap();
     let job = loop {
         let due = story.engine.next_check().unwrap();
