@@ -8,6 +8,7 @@ mod doors;
 mod origins;
 mod parts;
 mod refusal;
+mod scans;
 mod vitals;
 
 use std::io::Write;
@@ -65,6 +66,8 @@ const WEB_GRACE: Duration = Duration::from_secs(4);
 const RELOAD_GRACE: Duration = Duration::from_secs(2);
 /// For a backup that is being made to notice; it is begun again with the next start.
 const BACKUP_GRACE: Duration = Duration::from_secs(1);
+/// For what scans have found until then.
+const SCANS_GRACE: Duration = Duration::from_secs(1);
 /// For checks that run.
 const CHECKS_GRACE: Duration = Duration::from_secs(10);
 /// Beyond that, until the executor has ended the rest.
@@ -110,6 +113,7 @@ pub enum Ended {
 /// Runs the daemon until it is asked to stop. What is wrong with the configuration goes to `report`.
 pub async fn serve(options: &Options, report: &mut dyn Write) -> Result<Ended, StartError> {
     let built = build(options, report)?;
+    tell_start(built.engine.world());
     let mut running = start(built);
     let ended = run(&mut running).await;
     let is_saved = drain(running).await;
@@ -192,7 +196,6 @@ struct Running {
 fn start(built: Built) -> Running {
     let mut parts = Parts::default();
     let world = Arc::new(built.engine.world().clone());
-    tell_start(&world);
     let (unkept_sender, unkept) = mpsc::channel(UNKEPT);
     let writer = built.writer.start(world.clone(), unkept_sender);
     let (inbox, inbox_receiver) = mpsc::channel(INBOX);
@@ -259,14 +262,15 @@ fn start(built: Built) -> Running {
         clock: built.clock.clone(),
         started: built.started,
     });
+    let scans = scans::start(&mut parts, &handle, &configuration, &built.store);
     parts.spawn("reload", |stop| {
         let (health, load) = (configuration.health.clone(), configuration.load.clone());
         let (clock, meters) = (built.clock, built.meters);
         Reloader::new(reload::Wiring { requests, inbox, health, load, watcher, clock, meters }).run(stop)
     });
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices, backups);
-    let definitions = origins::definitions(configuration.request.clone());
-    let house = House::new(handle, built.store.clone(), built.desk, facts, definitions, delivery);
+    let origins = origins::definitions(configuration.request.clone());
+    let house = House::new(handle, built.store.clone(), built.desk, facts, origins, delivery, scans);
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;
@@ -335,6 +339,7 @@ async fn drain(mut running: Running) -> bool {
     systemd::stopping("finishing the checks that run");
     let parts = &mut running.parts;
     parts.stop("web", WEB_GRACE).await;
+    parts.stop("scans", SCANS_GRACE).await;
     parts.stop("reload", RELOAD_GRACE).await;
     parts.stop("backup", BACKUP_GRACE).await;
     parts.stop("executor", CHECKS_GRACE + EXECUTOR_GRACE).await;

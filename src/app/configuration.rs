@@ -57,6 +57,8 @@ pub(super) struct LiveConfiguration {
     pub(super) backups: watch::Receiver<Option<schedule::Plan>>,
     /// What belongs into one.
     pub(super) backup_sources: schedule::Sources,
+    /// Addresses that one scan may look at.
+    pub(super) scan_limit: watch::Receiver<usize>,
 }
 
 impl Configuration {
@@ -127,6 +129,7 @@ impl Configuration {
         let (delivery_sender, delivery) = watch::channel(Arc::new(delivery(&self.settings)));
         let (backup_sender, backups) = watch::channel(plan(&self.settings));
         let backup_sources = backup_sources(&self.request, store, self.templates.subscribe());
+        let (scan_limit_sender, scan_limit) = watch::channel(addresses(&self.settings));
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Arc::new(Concerned {
             tools: tools.clone(),
@@ -136,6 +139,7 @@ impl Configuration {
             limits: limits_sender,
             delivery: delivery_sender,
             backups: backup_sender,
+            scan_limit: scan_limit_sender,
             templates: self.templates,
             request: self.request.clone(),
             kept: Mutex::new(0),
@@ -166,7 +170,16 @@ impl Configuration {
             });
             Ok(Fresh { inventory: Arc::new(loaded.inventory), findings, in_effect })
         });
-        let live = LiveConfiguration { request, load, health, limits, delivery, backups, backup_sources };
+        let live = LiveConfiguration {
+            request,
+            load,
+            health,
+            limits,
+            delivery,
+            backups,
+            backup_sources,
+            scan_limit,
+        };
         (live, sources)
     }
 }
@@ -255,6 +268,7 @@ struct Concerned {
     limits: watch::Sender<Limits>,
     delivery: watch::Sender<Arc<deliver::Settings>>,
     backups: watch::Sender<Option<schedule::Plan>>,
+    scan_limit: watch::Sender<usize>,
     templates: watch::Sender<PathBuf>,
     request: Request,
     /// Of the generation that was kept last; where the disk hangs, an older one may come after it.
@@ -291,6 +305,7 @@ impl Concerned {
             *before = plan;
             is_other
         });
+        self.scan_limit.send_replace(addresses(settings));
         self.templates.send_replace(settings.message_templates.clone());
     }
 }
@@ -317,6 +332,11 @@ fn limits(settings: &Settings) -> Limits {
     let concurrency = &settings.concurrency;
     let kinds = concurrency.kinds.iter().cloned().collect();
     Limits { total: concurrency.total, per_host: concurrency.per_host, kinds }
+}
+
+/// Addresses that one scan may look at.
+fn addresses(settings: &Settings) -> usize {
+    usize::try_from(settings.limits.discovery).unwrap_or(usize::MAX)
 }
 
 /// How messages leave.
@@ -375,7 +395,13 @@ pub(super) fn format(settings: &Settings) -> LogFormat {
 
 pub(super) fn retention(settings: &Settings) -> Retention {
     let kept = &settings.store.retention;
-    Retention { states: kept.states, events: kept.events, alarms: kept.alarms, audit: kept.audit }
+    Retention {
+        states: kept.states,
+        events: kept.events,
+        alarms: kept.alarms,
+        audit: kept.audit,
+        scans: kept.scans,
+    }
 }
 
 pub(super) fn policy(settings: &Settings) -> Policy {

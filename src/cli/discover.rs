@@ -3,9 +3,9 @@
 //! Works with and without a running daemon, which learns of a page as of any other file: by its ordinary reload.
 
 mod act;
+mod jobs;
 mod report;
 
-use std::collections::{BTreeSet, HashMap};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -25,8 +25,9 @@ use crate::discovery::nmap;
 use crate::discovery::plan::{Depth, Engine, Plan};
 use crate::discovery::propose::{Proposal, Wish};
 use crate::discovery::scan::{Progress, Scanner, Stage};
+use crate::discovery::settle::{Unsettled, resolve_all, settle};
 use crate::discovery::shelf::{self, Shelf};
-use crate::discovery::targets::{self, ASK_BEYOND, Names, Targets};
+use crate::discovery::targets::{ASK_BEYOND, Targets};
 use crate::discovery::timing::Timing;
 use crate::discovery::trial::{self, FirstBad};
 use crate::os::stop::Signals;
@@ -51,6 +52,7 @@ Examples:
   vigia discover --import scan.xml --write
   vigia discover adopt web1
   vigia discover ignore 192.0.2.9
+  vigia discover start 192.0.2.0/24 --follow
 
 Targets: addresses, networks, ranges in any number (192.0.2-3.*, 192.0.[2,4].1), spans
 (192.0.2.250-192.0.3.5), host names, net:NAME, group:NAME, host:NAME; `!` leaves out.
@@ -106,6 +108,11 @@ enum Act {
     Adopt(act::Adopt),
     Ignore(act::Ignore),
     Export(act::Export),
+    Jobs(jobs::Jobs),
+    Start(jobs::Start),
+    Follow(jobs::Follow),
+    Cancel(jobs::Cancel),
+    Insert(jobs::Insert),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -183,7 +190,7 @@ impl Site {
         let by_hand = shelf::written_by_hand(&self.request);
         let (mut known, to_resolve) = shelf::known_hosts(&self.loaded.inventory, &by_hand, &self.shelf);
         let names: Vec<String> = to_resolve.iter().map(|(_, name)| name.clone()).collect();
-        let found = resolve_all(scanner, names).await;
+        let found = resolve_all(scanner.resolver(), names).await;
         for (at, name) in to_resolve {
             if let (Some(host), Some(Ok(addresses))) = (known.get_mut(at), found.get(&name)) {
                 host.addresses.extend(addresses);
@@ -210,25 +217,17 @@ fn unreadable(error: &config::LoadError) -> Failure {
     Failure::new(Exit::CONFIG, Chain(error).to_string()).hint("-c names another configuration")
 }
 
-/// Names side by side, each with its own patience.
-async fn resolve_all(scanner: &Scanner, names: Vec<String>) -> HashMap<String, Result<Vec<IpAddr>, String>> {
-    use futures_util::StreamExt as _;
-    let unique: BTreeSet<String> = names.into_iter().collect();
-    let looks = unique.into_iter().map(|name| async move {
-        let found = tokio::time::timeout(std::time::Duration::from_secs(5), scanner.resolve(&name)).await;
-        let found =
-            found.unwrap_or_else(|_elapsed| Err(format!("`{name}`: the name server does not answer")));
-        (name, found)
-    });
-    futures_util::stream::iter(looks).buffer_unordered(32).collect().await
-}
-
 impl Discover {
     pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
         match &self.act {
             Some(Act::Adopt(act)) => return act.run(common, console),
             Some(Act::Ignore(act)) => return act.run(common, console),
             Some(Act::Export(act)) => return act.run(common, console),
+            Some(Act::Jobs(act)) => return act.run(common, console),
+            Some(Act::Start(act)) => return act.run(common, console),
+            Some(Act::Follow(act)) => return act.run(common, console),
+            Some(Act::Cancel(act)) => return act.run(common, console),
+            Some(Act::Insert(act)) => return act.run(common, console),
             None => {}
         }
         crate::os::limits::raise_open_files();
@@ -315,27 +314,16 @@ impl Discover {
     }
 
     async fn settled(&self, site: &Site, scanner: &Scanner) -> Result<Targets, Failure> {
-        let text = self.targets.join(" ");
-        let limit = site.limit();
-        let wanted = targets::read(&text, &site.loaded.inventory, limit).map_err(|wrong| {
-            let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-            Failure::new(Exit::USAGE, format!("nothing was scanned:\n{}", lines.join("\n")))
-        })?;
-        let mut names = Names::new();
-        let mut failures = Vec::new();
-        for (name, found) in resolve_all(scanner, wanted.names().map(str::to_owned).collect()).await {
-            match found {
-                Ok(addresses) => drop(names.insert(name, addresses)),
-                Err(why) => failures.push(why),
+        let (text, limit) = (self.targets.join(" "), site.limit());
+        let settled = settle(&text, &site.loaded.inventory, limit, scanner.resolver()).await;
+        settled.map_err(|unsettled| {
+            let told = unsettled.to_string();
+            match unsettled {
+                Unsettled::Wrong(_) => Failure::new(Exit::USAGE, told),
+                Unsettled::Unresolved(_) => Failure::new(Exit::REFUSED, told),
+                Unsettled::TooMany(_) => Failure::new(Exit::USAGE, told)
+                    .hint("scan the parts that are in use, or raise `limits: {discovery: …}` in vigia.yaml"),
             }
-        }
-        if !failures.is_empty() {
-            failures.sort();
-            return Err(Failure::new(Exit::REFUSED, format!("nothing was scanned: {}", failures.join("; "))));
-        }
-        wanted.settle(&names, limit).map_err(|why| {
-            Failure::new(Exit::USAGE, format!("nothing was scanned: {why}"))
-                .hint("scan the parts that are in use, or raise `limits: {discovery: …}` in vigia.yaml")
         })
     }
 
@@ -406,7 +394,8 @@ async fn show_progress(mut watched: watch::Receiver<Progress>) {
             Stage::Finished => break,
         };
         // A terminal that is gone needs no progress.
-        if write!(err, "\r{what}: {} of {}, {} found   ", now.done, now.total, now.found).is_err() {
+        let percent = now.percent();
+        if write!(err, "\r{what}: {percent} %, {} found   ", now.found).is_err() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

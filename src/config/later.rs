@@ -6,7 +6,6 @@ use super::tree::{Map, Node};
 
 /// Keys that are read and checked, and do nothing; `*` is any name.
 const LATER: &[(&[&str], &str)] = &[
-    (&["discovery"], "jobs of `discovery` do not run by themselves yet; `vigia discover` scans by hand"),
     (&["pollers"], "`pollers` are not used yet: every check runs here"),
     (&["nagios"], "`nagios`: none of its files and sockets is served yet"),
     (&["tickets.trackers"], "`tickets.trackers` are not told of tickets yet"),

@@ -255,7 +255,7 @@ mod tests {
         let before =
             compare(&sweep(vec![finding(2, "9.2"), finding(3, "9.2"), finding(9, "9.2")]), &background);
         let hosts = before.lines.iter().map(|line| (line.proposal.name.clone(), Block::of(&line.proposal)));
-        diff.look_at_page(&Page { hosts: hosts.collect() }, &found, &|_| true);
+        diff.look_at_page(&Page { hosts: hosts.collect(), ..Page::default() }, &found, &|_| true);
         let changed = "SSH: 22/tcp ssh OpenSSH 9.2 → 22/tcp ssh OpenSSH 9.3".to_owned();
         assert_eq!(
             verdicts(&diff),
@@ -290,7 +290,11 @@ mod tests {
         let mut diff = compare(&found, &Background::default());
         let block =
             Block::of(&compare(&sweep(vec![finding(1, "9")]), &Background::default()).lines[0].proposal);
-        diff.look_at_page(&Page { hosts: [("a".to_owned(), block)].into() }, &found, &|_| true);
+        diff.look_at_page(
+            &Page { hosts: [("a".to_owned(), block)].into(), ..Page::default() },
+            &found,
+            &|_| true,
+        );
         assert!(diff.not_seen.is_empty());
     }
 

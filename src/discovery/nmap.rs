@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ const OUTPUT_BYTES: usize = 8 * 1024;
 pub const FILE_MAX: u64 = 1 << 30;
 /// No scan is waited for longer; a person interrupts it long before.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+static RUNS: AtomicU32 = AtomicU32::new(0);
 
 fn program() -> Option<PathBuf> {
     let paths = FOLDERS.iter().map(|folder| Path::new(folder).join("nmap"));
@@ -90,7 +93,8 @@ async fn run_one(
 ) -> Result<Sweep, NmapError> {
     let program = program().ok_or(NmapError::Missing)?;
     files::make_folder(folder, 0o755)?;
-    let number = std::process::id();
+    // Several may run in one process.
+    let number = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
     let (list, xml) =
         (folder.join(format!("nmap.{number}.targets")), folder.join(format!("nmap.{number}.xml")));
     let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();

@@ -4,7 +4,7 @@
 //! A page is read back as blocks of lines, so that what a scan did not see again stays exactly as it stands. A block that
 //! somebody reshaped by hand is not understood and therefore never changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::propose::{Proposal, Proposed};
@@ -27,6 +27,8 @@ pub struct Block {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     pub hosts: BTreeMap<String, Block>,
+    /// Host groups that were made for them.
+    pub groups: BTreeSet<String>,
 }
 
 const SERVICE_COLUMN: usize = 48;
@@ -34,7 +36,15 @@ const SERVICE_COLUMN: usize = 48;
 impl Block {
     pub fn of(proposal: &Proposal) -> Self {
         let mut block = Self { evidence: proposal.evidence.clone(), ..Self::default() };
-        block.refresh(proposal);
+        block.set("address", quoted(&proposal.address));
+        let aliases = (!proposal.aliases.is_empty()).then(|| list(&proposal.aliases));
+        for (key, value) in
+            [("aliases", aliases), ("tags", map(&proposal.tags)), ("identity", map(&proposal.identity))]
+        {
+            if let Some(value) = value {
+                block.set(key, value);
+            }
+        }
         if let Some(check) = &proposal.check {
             block.set("check", check.yaml());
         }
@@ -42,27 +52,24 @@ impl Block {
         block
     }
 
-    /// What is known of the machine today. What a person may have set (`monitor`, `use`, …) stays.
-    fn refresh(&mut self, proposal: &Proposal) {
-        self.set("address", quoted(&proposal.address));
-        self.set_or_keep("aliases", (!proposal.aliases.is_empty()).then(|| list(&proposal.aliases)));
-        self.set_or_keep("tags", map(&proposal.tags));
-        self.set_or_keep("identity", map(&proposal.identity));
-    }
-
-    /// Brings a block up to date: new services are added, those that are there keep their checks and get today's
-    /// evidence, and nothing goes.
-    pub fn update(&mut self, proposal: &Proposal) {
+    /// Brings a block up to date with what is known of the machine today. New services are added, those that are there
+    /// keep their checks and get today's evidence, what a person may have set (`monitor`, `use`, …) stays, and nothing
+    /// goes.
+    pub fn update(&mut self, today: &Self) {
         if self.foreign.is_some() {
             return;
         }
-        self.evidence = proposal.evidence.clone();
-        self.refresh(proposal);
-        for service in &proposal.services {
-            let (name, line) = line_of(service);
-            match self.services.get_mut(&name) {
-                Some(known) => known.1 = line.1,
-                None => drop(self.services.insert(name, line)),
+        self.evidence.clone_from(&today.evidence);
+        for key in ["address", "aliases", "tags", "identity"] {
+            // What was not seen this time is still true.
+            if let Some(value) = today.key(key) {
+                self.set(key, value);
+            }
+        }
+        for (name, line) in &today.services {
+            match self.services.get_mut(name) {
+                Some(known) => known.1.clone_from(&line.1),
+                None => drop(self.services.insert(name.clone(), line.clone())),
             }
         }
     }
@@ -84,11 +91,9 @@ impl Block {
         }
     }
 
-    /// What was not seen this time is still true.
-    fn set_or_keep(&mut self, key: &str, value: Option<String>) {
-        if let Some(value) = value {
-            self.set(key, value);
-        }
+    /// Takes a key away; what is inherited counts again.
+    pub fn clear(&mut self, key: &str) {
+        self.keys.retain(|(name, _)| name != key);
     }
 
     /// The host as it stands in a file, `name:` first, indented by two.
@@ -198,12 +203,17 @@ impl Page {
     pub fn read(text: &str) -> Result<Self, usize> {
         let mut page = Self::default();
         let mut open: Option<(String, Vec<&str>)> = None;
-        let mut is_in_hosts = false;
+        let (mut is_in_hosts, mut is_in_groups) = (false, false);
         for (at, line) in text.lines().enumerate() {
             let is_ignored = line.trim().is_empty() || line.starts_with('#');
             let indent = line.len() - line.trim_start().len();
             match (is_in_hosts, indent) {
                 _ if is_ignored => {}
+                (false, 0) if line == "hostgroups:" => is_in_groups = true,
+                (false, 2) if is_in_groups => {
+                    let group = line.strip_suffix(" {}").and_then(host_of).ok_or(at + 1)?;
+                    page.groups.insert(group);
+                }
                 (false, 0) if line == "hosts:" => is_in_hosts = true,
                 (false, 0) if line == "hosts: {}" => {}
                 (true, 2) => {
@@ -230,6 +240,10 @@ impl Page {
             "# Written by vigia net discovery, job {}. Edits are lost; `vigia discover adopt HOST` makes a host yours.\n",
             comment(name)
         );
+        if !self.groups.is_empty() {
+            text.push_str("hostgroups:\n");
+            text.extend(self.groups.iter().map(|group| format!("  {}: {{}}\n", quoted(group))));
+        }
         if self.hosts.is_empty() {
             text.push_str("hosts: {}\n");
             return text;
@@ -281,7 +295,7 @@ mod tests {
     }
 
     fn page() -> Page {
-        Page { hosts: [("ord1298".to_owned(), Block::of(&proposal()))].into() }
+        Page { groups: BTreeSet::new(), hosts: [("ord1298".to_owned(), Block::of(&proposal()))].into() }
     }
 
     const TEXT: &str = "\
@@ -318,7 +332,7 @@ hosts:
             service("HTTP", Suggestion::new("http"), "80/tcp http"),
             service("SSH", Suggestion::new("ssh").text("software", "x"), "22/tcp ssh OpenSSH 9.2"),
         ];
-        block.update(&seen);
+        block.update(&Block::of(&seen));
         let yaml = page.yaml("x");
         for line in [
             "    aliases: [192.0.2.136]\n",
@@ -343,7 +357,7 @@ hosts:
             let mut page = Page::read(&text).unwrap();
             let block = page.hosts.get_mut("ord1298").unwrap();
             assert!(block.is_foreign(), "{theirs}");
-            block.update(&proposal());
+            block.update(&Block::of(&proposal()));
             assert_eq!(page.yaml("office-lan"), text);
         }
         assert_eq!(Page::read("hosts:\n  a:\n    address: x\ncontacts: {}\n"), Err(4));

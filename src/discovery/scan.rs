@@ -32,10 +32,22 @@ use super::{os_guess, ssh_key};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub stage: Stage,
+    /// Of the first stage addresses, of the second ports of all hosts (hosts, where it asks no ports).
     pub done: usize,
     pub total: usize,
     /// Hosts found so far.
     pub found: usize,
+}
+
+impl Progress {
+    pub fn percent(&self) -> usize {
+        match self.stage {
+            Stage::Finished => 100,
+            Stage::Searching | Stage::Scanning => {
+                (self.done.saturating_mul(100) / self.total.max(1)).min(100)
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +58,16 @@ pub enum Stage {
     /// What is there?
     Scanning,
     Finished,
+}
+
+impl Stage {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Searching => "searching",
+            Self::Scanning => "scanning",
+            Self::Finished => "finished",
+        }
+    }
 }
 
 /// What a scan works with.
@@ -73,13 +95,8 @@ impl Scanner {
         &self.shared
     }
 
-    /// Addresses of a host name among the targets.
-    ///
-    /// # Errors
-    /// Why it has none.
-    pub async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        let found = self.resolver.resolve(name, 0, vigia_checks::IpFamily::Any).await;
-        found.map(|all| all.into_iter().map(|at| at.ip()).collect()).map_err(|failure| failure.text)
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// Scans. Ends early, with what there is, when `stop` is cancelled.
@@ -241,19 +258,18 @@ impl<'a> Scan<'a> {
 
     /// Stage two: what is there.
     async fn scan(&self, alive: Vec<Finding>) -> Vec<Finding> {
-        let (total, found) = (alive.len(), alive.len());
+        let (each, found) = (self.plan.depth.ports().iter().count().max(1), alive.len());
+        let total = found * each;
         self.progress.send_replace(Progress { stage: Stage::Scanning, done: 0, total, found });
-        let looks = futures_util::stream::iter(alive).map(|finding| async move {
-            let finding = self.one(finding).await;
-            self.progress.send_modify(|progress| progress.done += 1);
-            finding
-        });
+        let looks = futures_util::stream::iter(alive).map(|finding| self.one(finding));
         looks.buffer_unordered(self.limits.hosts).collect().await
     }
 
     async fn one(&self, mut finding: Finding) -> Finding {
         finding.is_complete = true;
-        if !matches!(self.plan.depth, Depth::Ping) {
+        if matches!(self.plan.depth, Depth::Ping) {
+            self.tell(1);
+        } else {
             self.look_at(&mut finding).await;
         }
         if !self.stop.is_cancelled() {
@@ -262,10 +278,16 @@ impl<'a> Scan<'a> {
         finding
     }
 
+    fn tell(&self, more: usize) {
+        self.progress.send_modify(|progress| progress.done += more);
+    }
+
     async fn look_at(&self, finding: &mut Finding) {
         let ports: Vec<u16> = self.plan.depth.ports().iter().collect();
         let wanted = ports.len();
-        let host = Host { address: finding.address, limits: self.limits, pace: &self.pace, stop: self.stop };
+        let told = |more| self.tell(more);
+        let (address, limits) = (finding.address, self.limits);
+        let host = Host { address, limits, pace: &self.pace, stop: self.stop, told: &told };
         let asked = host.ask(ports).await;
         finding.is_complete = asked.is_complete;
         if let Some(note) = mirage::facade(wanted, asked.open.len()) {

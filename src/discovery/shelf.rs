@@ -171,7 +171,7 @@ pub fn accept(page: &mut Page, diff: &Diff, monitor: Option<bool>) -> Vec<String
                 if block.is_foreign() {
                     left_alone.push(name.clone());
                 }
-                block.update(&line.proposal);
+                block.update(&Block::of(&line.proposal));
                 if let Some(monitor) = monitor {
                     block.set("monitor", if monitor { "on" } else { "off" });
                 }

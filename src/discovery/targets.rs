@@ -200,6 +200,13 @@ impl Part {
     }
 }
 
+/// Whether an address is among those that a text of ranges names. Names of hosts, networks and groups name none.
+pub fn covers(text: &str, ip: IpAddr) -> bool {
+    let nothing = Inventory::default();
+    let parts = target::read(text).into_iter().filter_map(|item| parts(&item.spec.ok()?, &nothing).ok());
+    parts.flatten().any(|part| part.holds(ip, &Names::new()))
+}
+
 /// The numbers of one octet, each once.
 fn numbers(ranges: &[(u8, u8)]) -> impl Iterator<Item = u8> + Clone {
     let set: BTreeSet<u8> = ranges.iter().flat_map(|(from, to)| *from..=*to).collect();

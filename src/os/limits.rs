@@ -20,6 +20,14 @@ pub fn raise_open_files() {
     }
 }
 
+/// Lets every other thread go first: for work that nobody waits for. Of this thread alone.
+pub fn give_way() {
+    // Without it the thread works all the same.
+    if let Err(error) = rustix::process::nice(10) {
+        debug!(event = "limits.kept", %error, "a thread keeps its priority");
+    }
+}
+
 /// Gives a program that was just started the number of open files that we were given: some close every number
 /// there is before they begin, and `select` fails above 1024. It has begun already, by some microseconds;
 /// before its first instruction only code between fork and exec could do it, and that needs `unsafe`.

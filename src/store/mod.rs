@@ -22,6 +22,7 @@ mod reconcile;
 mod rename;
 mod restore;
 mod rows;
+pub mod scans;
 mod schema;
 mod status;
 #[cfg(test)]

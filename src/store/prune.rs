@@ -18,11 +18,13 @@ pub struct Retention {
     /// Closed alarms.
     pub alarms: Duration,
     pub audit: Duration,
+    /// Scans of net discovery that are over.
+    pub scans: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { states: 400 * DAY, events: 400 * DAY, alarms: 400 * DAY, audit: 400 * DAY }
+        Self { states: 400 * DAY, events: 400 * DAY, alarms: 400 * DAY, audit: 400 * DAY, scans: 90 * DAY }
     }
 }
 
@@ -62,7 +64,7 @@ impl Pruner {
 /// What goes, and how long it is kept. In the SQL `?1` is the time before which it is too old, `?2` how many at once.
 type Step = (&'static str, fn(Retention) -> Duration);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     (
         "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 AND kind = 'state' LIMIT ?2)",
         |kept| kept.states,
@@ -86,6 +88,7 @@ const STEPS: [Step; 6] = [
         |kept| kept.alarms,
     ),
     ("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)", |kept| kept.audit),
+    ("DELETE FROM scan WHERE id IN (SELECT id FROM scan WHERE ended < ?1 LIMIT ?2)", |kept| kept.scans),
 ];
 
 /// Deletes some of what is too old, and says whether there is more.
@@ -121,8 +124,15 @@ mod tests {
     #[test]
     fn no_step_walks_over_rows_that_are_kept() {
         let plans = plans();
-        let wanted =
-            ["event_state_at", "event_other_at", "message_at", "downtime_ended", "alarm_open", "audit_at"];
+        let wanted = [
+            "event_state_at",
+            "event_other_at",
+            "message_at",
+            "downtime_ended",
+            "alarm_open",
+            "audit_at",
+            "scan_ended",
+        ];
         for (plan, index) in plans.iter().zip(wanted) {
             assert!(plan.contains(&format!("{index} (")), "{index} is not used: {plan}");
             assert!(!plan.contains("SCAN"), "{plan}");

@@ -20,7 +20,11 @@ use vigia_core::model::time::Timestamp;
 
 use crate::desk::{ProgramToken, Role};
 
+pub use crate::discovery::insert::{Inserted, Properties};
+pub use crate::discovery::jobs::{Ask, Board, Chosen};
+pub use crate::discovery::summary::Summary;
 pub use crate::store::outbox::{Listed, OutboxFilter, Way};
+pub use crate::store::scans::ScanRow;
 
 /// An answer that may take a while: the store's reader or the conductor has to be asked.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +38,9 @@ pub enum Trouble {
     /// It was not asked for as it must be.
     #[error("{0}")]
     Wrong(String),
+    /// So much must be said to be meant.
+    #[error("{0}")]
+    Unconfirmed(String),
     /// There is no such thing.
     #[error("{0}")]
     Missing(String),
@@ -145,6 +152,40 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How delivery stands.
     fn delivery(&self) -> Delivery;
+
+    /// What is scanned, and when jobs come round.
+    fn scans(&self) -> watch::Receiver<Arc<Board>>;
+
+    /// Newest first, and how many there are without the limit.
+    fn past_scans(&self, limit: usize, offset: usize) -> Answer<'_, Result<Cut<ScanRow>, Trouble>>;
+
+    /// One scan, with what it found once it has ended.
+    fn scan(&self, id: i64) -> Answer<'_, Result<Scan, Trouble>>;
+
+    /// The scan's number.
+    fn start_scan(&self, order: ScanOrder, by: By) -> Answer<'_, Result<i64, Trouble>>;
+
+    fn cancel_scan(&self, id: i64, by: By) -> Answer<'_, Result<(), Trouble>>;
+
+    /// Writes hosts of a scan to discovery's page.
+    fn insert_hosts(
+        &self,
+        scan: i64,
+        hosts: Chosen,
+        properties: Properties,
+        by: By,
+    ) -> Answer<'_, Result<Inserted, Trouble>>;
+}
+
+/// A scan, and what it found once it has ended.
+pub type Scan = (ScanRow, Option<Arc<Summary>>);
+
+/// What is to be scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanOrder {
+    /// A job of the files, by its name.
+    Job(String),
+    Ask(Ask),
 }
 
 /// Who does something that is not an order to the engine, for the audit.

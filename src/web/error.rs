@@ -40,7 +40,7 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Wrong(text) => Self::Wrong(text),
-            Trouble::Refused(text) => Self::Refused(text),
+            Trouble::Refused(text) | Trouble::Unconfirmed(text) => Self::Refused(text),
             Trouble::Missing(text) => Self::Missing(text),
             Trouble::Unavailable(text) => Self::Unavailable(text),
             Trouble::Unsaved(text) => Self::Unsaved(text),

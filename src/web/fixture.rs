@@ -2,6 +2,7 @@
 //! asserted on and looked at. It takes orders and remembers them; it decides nothing.
 
 mod backend;
+mod scans;
 mod site;
 
 use std::collections::BTreeMap;
@@ -32,10 +33,11 @@ use vigia_core::model::ticket::{Reference, TicketClass, TicketHead, TicketStatus
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, Alerts, Answer, Backend, By, ChecksGauge, ConfigProblem, Defined, Delivery, Done, Health,
-    HistoryQuery, HistoryRow, Listed, NewToken, Note, Notice, Origin, OutboxFilter, Process, Quarantined,
-    QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Segment, Spread, StoreGauge, Ticket, TicketRow,
-    Trouble, Urgency, UserChange, Wanted, Way,
+    Account, Alerts, Answer, Backend, Board, By, ChecksGauge, Chosen, ConfigProblem, Cut, Defined, Delivery,
+    Done, Health, HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Note, Notice, Origin, OutboxFilter,
+    Process, Properties, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder,
+    ScanRow, Segment, Spread, StoreGauge, Summary, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
+    Way,
 };
 
 use crate::desk::{ProgramToken, Role};

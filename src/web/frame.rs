@@ -96,6 +96,7 @@ const RAIL: &[RailGroup] = &[
         name: "Availability",
         entries: &[entry("services", "Services", "/services"), entry("hosts", "Hosts", "/hosts")],
     },
+    RailGroup { name: "Assets", entries: &[entry("discovery", "Discovery", "/discovery")] },
     RailGroup {
         name: "System",
         entries: &[entry("config", "Configuration", "/config"), entry("process", "Process", "/process")],

@@ -3,6 +3,8 @@
 mod gauges;
 mod health;
 mod messages;
+mod rows;
+mod scans;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,16 +24,19 @@ use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use self::health::translate;
+use self::rows::{ABOUT_MESSAGES, history_row, note, ticket_row};
 use super::backend::{
-    Account, Alerts, Answer, Backend, BackupGauge, By, Cut, Defined, Delivery, Done, Health, HistoryQuery,
-    HistoryRow, Listed, NewToken, Note, Notice, OutboxFilter, Process, QueueGauge, RecordQuery, ReloadGauge,
-    ReloadReport, Segment, StoreGauge, Ticket, TicketRow, Trouble, UserChange, Wanted,
+    Account, Alerts, Answer, Backend, BackupGauge, Board, By, Chosen, Cut, Defined, Delivery, Done, Health,
+    HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Note, Notice, OutboxFilter, Process, Properties,
+    QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment, StoreGauge,
+    Ticket, TicketRow, Trouble, UserChange, Wanted,
 };
 use crate::deliver;
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
+use crate::discovery::jobs::Jobs;
 use crate::runtime::{ConfigHealth, Handle, NotDone};
 use crate::store::alarms::{AlarmFilter, AlarmSort};
-use crate::store::log::{LogFilter, LogKind, LogLine};
+use crate::store::log::LogFilter;
 use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
 use crate::store::{Slice, Sorted, Store, StoreError, alarms, log, tickets};
 
@@ -63,6 +68,7 @@ pub struct House {
     facts: watch::Receiver<Facts>,
     definitions: Definitions,
     delivery: watch::Receiver<deliver::Health>,
+    scans: Jobs,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
     health: Mutex<Option<Translated>>,
     /// Bytes; 0 while not known.
@@ -80,9 +86,10 @@ impl House {
         facts: watch::Receiver<Facts>,
         definitions: Definitions,
         delivery: watch::Receiver<deliver::Health>,
+        scans: Jobs,
     ) -> Self {
         let size = Arc::new(AtomicU64::new(size_of(store.path())));
-        Self { handle, store, desk, facts, definitions, delivery, health: Mutex::new(None), size }
+        Self { handle, store, desk, facts, definitions, delivery, scans, health: Mutex::new(None), size }
     }
 
     /// The size of the database when somebody last wanted to know. Looking at a file may block, so whoever asks
@@ -491,6 +498,39 @@ impl Backend for House {
     fn delivery(&self) -> Delivery {
         self.delivery_now()
     }
+
+    fn scans(&self) -> watch::Receiver<Arc<Board>> {
+        self.scans.board()
+    }
+
+    fn past_scans(&self, limit: usize, offset: usize) -> Answer<'_, Result<Cut<ScanRow>, Trouble>> {
+        Box::pin(async move {
+            let (total, rows) = self.scans.past(limit, offset).await?;
+            Ok((count(total), rows))
+        })
+    }
+
+    fn scan(&self, id: i64) -> Answer<'_, Result<Scan, Trouble>> {
+        Box::pin(async move { Ok(self.scans.one(id).await?) })
+    }
+
+    fn start_scan(&self, order: ScanOrder, by: By) -> Answer<'_, Result<i64, Trouble>> {
+        Box::pin(self.start(order, by))
+    }
+
+    fn cancel_scan(&self, id: i64, by: By) -> Answer<'_, Result<(), Trouble>> {
+        Box::pin(self.cancel(id, by))
+    }
+
+    fn insert_hosts(
+        &self,
+        scan: i64,
+        hosts: Chosen,
+        properties: Properties,
+        by: By,
+    ) -> Answer<'_, Result<Inserted, Trouble>> {
+        Box::pin(self.insert(scan, hosts, properties, by))
+    }
 }
 
 fn sorted<T: Copy + Default>(
@@ -510,66 +550,6 @@ fn who(by: By) -> Who {
 /// Bytes of a file; 0 where it cannot be looked at.
 fn size_of(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())
-}
-
-/// Who was told and who was not, and what that depends on.
-const ABOUT_MESSAGES: &[LogKind] = &[
-    LogKind::State,
-    LogKind::FlappingStarted,
-    LogKind::FlappingStopped,
-    LogKind::FlappingDisabled,
-    LogKind::Notified,
-    LogKind::NotificationHeld,
-    LogKind::ContactsSkipped,
-    LogKind::HandlerRun,
-    LogKind::RuleActed,
-    LogKind::NotificationDelayed,
-    LogKind::Acknowledged,
-    LogKind::AcknowledgementEnded,
-    LogKind::DowntimeStarted,
-    LogKind::DowntimeEnded,
-    LogKind::Switched,
-];
-
-fn history_row(line: LogLine) -> HistoryRow {
-    let is_data = matches!(line.kind(), Some(LogKind::NotificationHeld | LogKind::ContactsSkipped));
-    HistoryRow {
-        data: is_data.then(|| serde_json::from_str(&line.long_text).ok()).flatten(),
-        at: line.at,
-        state: line.change.as_ref().map(|change| (change.state, change.state_type, change.attempt)),
-        what: line.kind.replace(['_', '-', '.'], " "),
-        subject: line.subject,
-        author: line.author,
-        text: line.text,
-    }
-}
-
-fn ticket_row(ticket: tickets::Ticket) -> TicketRow {
-    TicketRow {
-        head: ticket.head,
-        title: ticket.title.to_string(),
-        r#type: ticket.r#type.to_string(),
-        priority: ticket.priority,
-        in_charge: ticket.in_charge.map(|person| person.to_string()),
-        submitter: ticket.submitter.to_string(),
-        tags: ticket.tags.iter().map(ToString::to_string).collect(),
-        resolution: ticket.resolution.map(|resolution| resolution.to_string()),
-        alarm: ticket.alarm,
-    }
-}
-
-fn note(note: tickets::Note) -> Note {
-    let text = |text: Option<Arc<str>>| text.map(|text| text.to_string());
-    Note {
-        at: note.at,
-        author: note.author.to_string(),
-        text: note.note.text.to_string(),
-        action: text(note.note.action),
-        status: note.note.status,
-        priority: note.note.priority,
-        in_charge: text(note.note.in_charge),
-        resolution: text(note.note.resolution),
-    }
 }
 
 fn count(number: u64) -> usize {

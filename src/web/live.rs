@@ -25,12 +25,15 @@ use vigia_core::model::id::{Checkable, HostId, ObjectKey, ServiceId};
 use vigia_core::model::state::Condition;
 use vigia_core::model::status::Status;
 
+use crate::discovery::jobs::Live as LiveScan;
+
+use super::backend::Board;
 use super::error::Failure;
 use super::frame::{self, Seen};
 use super::list;
 use super::query::{ListQuery, MOST, Pairs};
 use super::view::{Eyes, Row, Rows};
-use super::{Web, api, auth};
+use super::{Web, api, auth, pages};
 
 /// A viewer slower than this many publications gets its page afresh.
 const BACKLOG: usize = 16;
@@ -167,6 +170,8 @@ enum View {
     Object,
     /// What surrounds a page that itself stands still: somebody may be typing in it.
     Frame,
+    /// As a frame, with scans under way.
+    Discovery,
 }
 
 struct Viewer {
@@ -184,6 +189,9 @@ struct Viewer {
     /// Who watches, and a word when that may have changed.
     watcher: frame::Viewer,
     accounts: watch::Receiver<()>,
+    /// Scans under way, and the last turn of them that was told.
+    scans: watch::Receiver<Arc<Board>>,
+    turn: u64,
 }
 
 #[derive(Template)]
@@ -208,6 +216,7 @@ pub(crate) async fn events(
         Some("overview") => View::Overview,
         Some("host" | "service") => View::Object,
         Some("frame") => View::Frame,
+        Some("discovery") => View::Discovery,
         Some(other) => return Err(Failure::Wrong(format!("`{other}` is not a view"))),
     };
     let mut query = ListQuery::read(&pairs_for(view, &pairs))?;
@@ -224,6 +233,8 @@ pub(crate) async fn events(
         query.limit = MOST;
     }
     let accounts = seen.web.accounts.subscribe();
+    let mut scans = seen.web.backend.scans();
+    let turn = scans.borrow_and_update().turn;
     // Subscribed before the look at the world: nothing falls between.
     let changes = seen.web.live.changes.subscribe();
     let latest = seen.web.live.latest();
@@ -243,6 +254,8 @@ pub(crate) async fn events(
         has_ended: false,
         watcher: seen.viewer,
         accounts,
+        scans,
+        turn,
         web: seen.web,
     };
     viewer.look(&latest.after);
@@ -279,6 +292,7 @@ impl Viewer {
             tokio::select! {
                 () = self.web.live.stop.cancelled() => return None,
                 _ = self.accounts.changed() => self.has_ended = !auth::is_still(&self.web, &self.watcher).await,
+                Ok(()) = self.scans.changed(), if self.view == View::Discovery => self.tell_scans(),
                 _ = self.beat.tick() => {
                     // Logins run out, too.
                     if !auth::is_still(&self.web, &self.watcher).await {
@@ -300,11 +314,27 @@ impl Viewer {
         }
     }
 
+    /// How far scans are; and that lists are old, when one began or ended.
+    fn tell_scans(&mut self) {
+        let board = self.scans.borrow_and_update().clone();
+        let latest = self.web.live.latest();
+        let scan = |live: &LiveScan| {
+            json!({
+                "id": live.id, "percent": live.progress.percent(), "stage": pages::discovery::stage(live),
+            })
+        };
+        let scans: Vec<Value> = board.live.iter().map(scan).collect();
+        self.push(&latest, "scans", &Value::from(scans).to_string());
+        if std::mem::replace(&mut self.turn, board.turn) != board.turn {
+            self.push(&latest, "refresh", "1");
+        }
+    }
+
     /// Finds out what is on the page.
     fn look(&mut self, world: &Arc<World>) {
         let problems = self.web.problems.of(world);
         self.shown = match self.view {
-            View::Api | View::Frame => HashSet::new(),
+            View::Api | View::Frame | View::Discovery => HashSet::new(),
             View::Services => list::services(world, &problems, &self.query)
                 .items
                 .into_iter()
@@ -343,7 +373,7 @@ impl Viewer {
         shown.sort_unstable();
         self.rows(latest, shown);
         self.totals(latest);
-        if self.view == View::Frame {
+        if matches!(self.view, View::Frame | View::Discovery) {
             return;
         }
         let name = if self.view == View::Api { "refresh" } else { "moved" };
@@ -353,7 +383,7 @@ impl Viewer {
     fn tell(&mut self, changes: &Changes) {
         if changes.is_reloaded {
             self.look(&changes.after);
-            if self.view != View::Frame {
+            if !matches!(self.view, View::Frame) {
                 self.push(changes, "refresh", "1");
             }
             self.totals(changes);
@@ -380,7 +410,7 @@ impl Viewer {
     fn moved(&self, changes: &Changes, shown: &[Checkable]) -> usize {
         let is_moved = |object: &Checkable| match self.view {
             View::Overview => changes.has_other_state(*object),
-            View::Frame => false,
+            View::Frame | View::Discovery => false,
             View::Object => {
                 self.subject.as_ref().is_some_and(|key| changes.after.inventory.find(key) == Some(*object))
             }

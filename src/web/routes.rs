@@ -48,6 +48,10 @@ const fn act(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
     Route { path, needs: Some(Role::Operator), call }
 }
 
+const fn edit(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
+    Route { path, needs: Some(Role::Editor), call }
+}
+
 const fn rule(path: &'static str, call: fn() -> MethodRouter<Web>) -> Route {
     Route { path, needs: Some(Role::Admin), call }
 }
@@ -65,6 +69,10 @@ pub(super) const ROUTES: &[Route] = &[
     look("/notifications", || get(pages::messages::page)),
     look("/tickets", || get(pages::tickets::list)),
     look("/tickets/{reference}", || get(pages::tickets::one)),
+    look("/discovery", || get(pages::discovery::page)),
+    edit("/discovery", || post(pages::discovery::start)),
+    look("/discovery/{id}", || get(pages::discovery::scan)),
+    edit("/discovery/{id}", || post(pages::discovery::insert)),
     look("/config", || get(pages::system::config)),
     look("/process", || get(pages::system::process)),
     open("/status", || get(pages::public::page)),
@@ -95,6 +103,12 @@ pub(super) const ROUTES: &[Route] = &[
     look("/api/v1/tickets/{reference}", || get(api::records::ticket)),
     look("/api/v1/notifications", || get(api::messages::messages)),
     look("/api/v1/events", || get(live::events)),
+    look("/api/v1/discovery", || get(api::discovery::board)),
+    look("/api/v1/discovery/scans", || get(api::discovery::scans)),
+    look("/api/v1/discovery/scans/{id}", || get(api::discovery::scan)),
+    edit("/api/v1/discovery/scans", || post(api::discovery::start)),
+    edit("/api/v1/discovery/scans/{id}/cancel", || post(api::discovery::cancel)),
+    edit("/api/v1/discovery/scans/{id}/insert", || post(api::discovery::insert)),
     act("/api/v1/acknowledge", || post(api::acts::acknowledge)),
     act("/api/v1/remove-acknowledgement", || post(api::acts::remove_acknowledgement)),
     act("/api/v1/comment", || post(api::acts::comment)),

@@ -3,6 +3,7 @@
 
 mod acts;
 mod contrast;
+mod discovery;
 mod doors;
 mod metrics;
 
@@ -48,6 +49,12 @@ const PAGES: &[&str] = &[
     "/tickets/AVA01",
     "/notifications",
     "/notifications?status=waiting",
+    "/discovery",
+    "/discovery?network=net:office&targets=%3Cscript%3Ealert(10)&scan=full",
+    "/discovery/7",
+    "/discovery/7?verdict=new",
+    "/discovery/6",
+    "/discovery/8",
     "/config",
     "/process",
     "/login",

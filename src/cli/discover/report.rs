@@ -3,17 +3,19 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use crate::cli::table::{Style, Table, clean};
 use crate::cli::{Console, Format};
-use crate::discovery::diff::{Diff, Line, Verdict};
+use crate::discovery::diff::Diff;
 use crate::discovery::finding::Sweep;
+use crate::discovery::page::Block;
+use crate::discovery::summary::{Summary, details};
 
 /// The table of hosts, and what it cannot say.
 pub(super) fn print(format: Format, console: &mut Console, sweep: &Sweep, diff: &Diff) -> io::Result<()> {
     if format == Format::Json {
-        return writeln!(console.out, "{:#}", as_json(sweep, diff));
+        let summary = Summary::of(sweep, diff, &|line| Block::of(&line.proposal));
+        let json = serde_json::to_string_pretty(&summary).map_err(io::Error::other)?;
+        return writeln!(console.out, "{json}");
     }
     let plan = &sweep.plan;
     writeln!(
@@ -71,79 +73,6 @@ pub(super) fn print(format: Format, console: &mut Console, sweep: &Sweep, diff: 
         writeln!(console.out, "not known: {unknown}")?;
     }
     Ok(())
-}
-
-fn details(line: &Line) -> Vec<String> {
-    let mut details = match &line.verdict {
-        Verdict::Changed(changes) | Verdict::ByHand(changes) => changes.clone(),
-        Verdict::New | Verdict::Same | Verdict::Ignored => Vec::new(),
-    };
-    if let Some((confidence, because)) = &line.machine.because {
-        let addresses: Vec<String> = line.machine.addresses().map(|address| address.to_string()).collect();
-        details.push(format!("{} {} one machine ({because})", addresses.join(" and "), confidence.word()));
-    }
-    details.extend(line.machine.main().notes.iter().cloned());
-    for service in &line.proposal.services {
-        let written = service.check().yaml();
-        details.extend(
-            service
-                .trouble
-                .iter()
-                .map(|trouble| format!("{} at first {trouble}; written as {written}", service.name)),
-        );
-    }
-    details
-}
-
-fn as_json(sweep: &Sweep, diff: &Diff) -> Value {
-    let hosts: Vec<Value> = diff.lines.iter().map(host).collect();
-    json!({
-        "engine": sweep.plan.engine.name(),
-        "scan": sweep.plan.depth.to_string(),
-        "timing": sweep.plan.timing.name(),
-        "looked_at": sweep.looked_at,
-        "answered": sweep.findings.len(),
-        "complete": sweep.is_complete,
-        "unknown": sweep.unknown,
-        "hosts": hosts,
-        "not_seen": diff.not_seen,
-        "mirage": diff.mirage,
-        "broadcasts": diff.broadcasts,
-    })
-}
-
-fn host(line: &Line) -> Value {
-    let main = line.machine.main();
-    let services = main.services.iter().map(|service| {
-        json!({
-            "port": service.port,
-            "transport": service.transport.name(),
-            "name": service.name,
-            "sure": service.is_sure,
-            "tls": service.is_tls,
-            "product": service.product,
-            "version": service.version,
-            "note": service.note,
-        })
-    });
-    let checks = line.proposal.services.iter().map(
-        |service| json!({"name": service.name, "check": service.check().yaml(), "trouble": service.trouble}),
-    );
-    json!({
-        "verdict": line.verdict.word(),
-        "details": details(line),
-        "host_name": line.proposal.name,
-        "address": line.proposal.address,
-        "addresses": line.machine.addresses().collect::<Vec<_>>(),
-        "names": main.names,
-        "mac": main.mac.map(|mac| mac.to_string()),
-        "vendor": main.vendor,
-        "os": main.os.as_ref().map(|os| json!({"name": os.name, "evidence": os.evidence})),
-        "sign": main.sign.to_string(),
-        "ssh_host_key": main.ssh_key,
-        "services": services.collect::<Vec<_>>(),
-        "checks": checks.collect::<Vec<_>>(),
-    })
 }
 
 /// What to do next, where nothing was written.

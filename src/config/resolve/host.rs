@@ -156,7 +156,7 @@ impl<'c, 'a, 't> Maker<'c, 'a, 't> {
         let display_name = text(key::DISPLAY_NAME, &named, decoder).unwrap_or_else(|| Arc::clone(&alias));
         let variables = variables(view, &named, decoder);
         let subject = Subject { host_variables: &variables, ..named };
-        let network = closest(&address, self.networks);
+        let network = Network::closest(&address, self.networks);
         let (check, print, freshness) = self.host_check(merged, view, &subject, decoder);
         let (policy, policy_print) =
             self.shelf.policy(policy(view, self.world, freshness, decoder), &self.period_names);
@@ -415,19 +415,6 @@ fn is_monitored(view: View<'_, '_, '_>, network: Option<&Network>, decoder: &mut
         Some("off") => false,
         Some(_) | None => network.and_then(|network| network.monitor).unwrap_or(true),
     }
-}
-
-/// The network with the longest prefix around an address.
-fn closest<'a>(address: &str, networks: &'a [Network]) -> Option<&'a Network> {
-    let address: IpAddr = address.parse().ok()?;
-    let prefix = |network: &Network| {
-        network.cidr.iter().filter(|net| net.contains(&address)).map(ipnet::IpNet::prefix_len).max()
-    };
-    networks
-        .iter()
-        .filter_map(|network| Some((prefix(network)?, network)))
-        .max_by_key(|(len, _)| *len)
-        .map(|(_, network)| network)
 }
 
 /// An address goes into command lines and connections: no blanks, no control characters, no leading dash.

@@ -382,10 +382,10 @@ impl<'w, 't> Work<'w, 't, '_> {
         }
         self.inventory.rules.sort_by(|one, two| one.name.cmp(&two.name));
         let written = self.written;
-        self.each(Section::Discovery, |object, decoder| {
-            objects::discovery(object, written, periods, decoder);
-            Some(())
-        });
+        let all = self
+            .each(Section::Discovery, |object, decoder| objects::scan_job(object, written, periods, decoder));
+        self.inventory.scans = all.into_iter().filter_map(|(_, job)| job).collect();
+        self.inventory.scans.sort_by(|one, two| one.name.cmp(&two.name));
         self.check_rules();
         self.check_templates_of_discovery();
     }

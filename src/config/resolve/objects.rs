@@ -4,6 +4,7 @@ mod handlers;
 mod people;
 mod planned;
 mod rules;
+mod scans;
 mod targets;
 
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use hashbrown::HashMap;
 use jiff::tz::TimeZone;
 use vigia_core::model::asset::Network;
 use vigia_core::model::command::{Command, CommandText};
-use vigia_core::model::downtime::Recurrence;
 use vigia_core::model::period::{DayRule, DaySpec, PeriodId, TimePeriod, TimeRange};
 use vigia_core::model::selector::Selection;
 use vigia_core::nagios::macros;
@@ -32,6 +32,7 @@ pub(super) use self::handlers::{checked_handler, handlers_of_all};
 pub(super) use self::people::{People, audience, check_run, contact, escalation, notification_options};
 pub(super) use self::planned::downtime;
 pub(super) use self::rules::{rule, states};
+pub(super) use self::scans::scan_job;
 
 type Written<'a, 't> = &'a WrittenObject<'t>;
 
@@ -195,58 +196,6 @@ pub(super) fn callable(object: Written<'_, '_>) -> Command {
 fn needs_shell(line: &str) -> Option<char> {
     let expanded = macros::expand(line, &mut |_| Some("x".to_owned()));
     vigia_core::nagios::words::needs_shell(&expanded.template.fill(|_| "x".to_owned()))
-}
-
-/// A discovery job is acted on later; what it says must be right today.
-pub(super) fn discovery(
-    object: Written<'_, '_>,
-    all: &crate::config::written::Written<'_>,
-    periods: &Names<'_, PeriodId>,
-    decoder: &mut Decoder,
-) {
-    let fields = &object.fields;
-    if fields.entry("targets").is_none() && !object.has_error {
-        let problem =
-            Problem::error(object.name.at, format!("discovery job `{}` says no `targets`", object.name.text));
-        decoder.push(problem.hint("addresses, ranges, or `net:NAME`"));
-    }
-    targets::check(&fields.list("targets"), all, decoder);
-    period_named(fields.item("window"), periods, decoder);
-    if let Some(every) = fields.item("every")
-        && vigia_checks::options::duration(every.text).is_err()
-        && let Err(error) = Recurrence::parse(every.text)
-    {
-        decoder.push(malformed(every.at, &error).hint("a duration (`6h`), or day and time (`sun 03:00`)"));
-    }
-    if let Some(node) = fields.node("stale_after") {
-        let text = decoder.text(node, "stale_after").unwrap_or("1 scans");
-        let number = text.strip_suffix(" scans").or_else(|| text.strip_suffix(" scan"));
-        if !number.is_some_and(|number| number.parse::<u32>().is_ok_and(|number| number > 0)) {
-            decoder.push(
-                Problem::error(node.at, format!("`stale_after` cannot be `{text}`")).hint("write `3 scans`"),
-            );
-        }
-    }
-    if let Some(node) = fields.node("scan") {
-        check_scan(node, decoder);
-    }
-}
-
-fn check_scan(node: &Node<'_>, decoder: &mut Decoder) {
-    let is_ports = |text: &str| {
-        let (from, to) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
-        port(from).zip(port(to)).is_some_and(|(from, to)| from <= to)
-    };
-    for (text, at) in decoder.texts(node, "scan").unwrap_or_default() {
-        let is_word = node.list().is_none() && matches!(text, "ping" | "fast" | "normal" | "full");
-        if !is_word && !is_ports(text) {
-            decoder.push(
-                Problem::error(at, format!("`scan` cannot be `{text}`"))
-                    .hint("`ping`, `fast`, `normal`, `full`, or ports: `[22, 80, 8000-8100]`"),
-            );
-        }
-    }
 }
 
 fn wanted_match(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<Selection> {

@@ -16,7 +16,7 @@ use super::member::Definition;
 use super::period::{at_minute, matches};
 use super::selection::selects;
 use super::timers::Timer;
-use crate::model::downtime::{Downtime, DowntimeKind, Plan, PlannedDowntime};
+use crate::model::downtime::{Downtime, DowntimeKind, Plan, PlannedDowntime, Recurrence};
 use crate::model::event::Event;
 use crate::model::id::{Checkable, DowntimeId};
 use crate::model::inventory::Inventory;
@@ -24,6 +24,34 @@ use crate::model::time::Timestamp;
 
 /// How far ahead an occurrence is looked for: beyond it lies no 29 February that was not seen before.
 const HORIZON_DAYS: usize = 366 * 9;
+
+impl Recurrence {
+    /// The next time after an instant, on the wall clock of a zone.
+    pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        self.starts_from(day_before(after, zone)?, zone.clone()).find(|start| *start > after)
+    }
+
+    fn starts_from(&self, day: Date, zone: TimeZone) -> impl Iterator<Item = Timestamp> + '_ {
+        let days = std::iter::successors(Some(day), |day| day.tomorrow().ok()).take(HORIZON_DAYS);
+        days.filter(|day| matches(&self.days, *day))
+            .filter_map(move |day| instant(at_minute(day, self.minute).ok()?, &zone))
+    }
+}
+
+/// The day before that of an instant: its starts may lie after midnight where a clock was put back.
+fn day_before(at: Timestamp, zone: &TimeZone) -> Option<Date> {
+    zone.to_datetime(at.to_jiff()).date().checked_sub(1.day()).ok()
+}
+
+fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    let place = zone.to_ambiguous_zoned_datetime(local);
+    let is_skipped = matches!(place.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
+    let earlier = place.earlier().ok()?.timestamp();
+    if !is_skipped {
+        return Some(earlier.into());
+    }
+    zone.following(earlier).next().map(|jump| jump.timestamp().into())
+}
 
 impl PlannedDowntime {
     /// The next start after an instant; none: it does not begin again.
@@ -62,18 +90,16 @@ impl PlannedDowntime {
 
     /// Starts from a day on, in order.
     fn starts_from(&self, day: Date) -> impl Iterator<Item = Timestamp> + '_ {
-        let days = std::iter::successors(Some(day), |day| day.tomorrow().ok()).take(HORIZON_DAYS);
-        days.filter_map(move |day| match &self.when {
-            Plan::Every(every) if matches(&every.days, day) => {
-                self.instant(at_minute(day, every.minute).ok()?)
-            }
-            Plan::Every(_) | Plan::Once { .. } => None,
-        })
+        let every = match &self.when {
+            Plan::Every(every) => Some(every),
+            Plan::Once { .. } => None,
+        };
+        let zone = self.zone();
+        every.into_iter().flat_map(move |every| every.starts_from(day, zone.clone()))
     }
 
-    /// The day before that of an instant: its starts may lie after midnight where a clock was put back.
     fn day_of(&self, at: Timestamp) -> Option<Date> {
-        self.zone().to_datetime(at.to_jiff()).date().checked_sub(1.day()).ok()
+        day_before(at, &self.zone())
     }
 
     fn zone(&self) -> TimeZone {
@@ -81,14 +107,7 @@ impl PlannedDowntime {
     }
 
     fn instant(&self, local: DateTime) -> Option<Timestamp> {
-        let zone = self.zone();
-        let place = zone.to_ambiguous_zoned_datetime(local);
-        let is_skipped = matches!(place.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
-        let earlier = place.earlier().ok()?.timestamp();
-        if !is_skipped {
-            return Some(earlier.into());
-        }
-        zone.following(earlier).next().map(|jump| jump.timestamp().into())
+        instant(local, &self.zone())
     }
 
     fn covers(&self, inventory: &Inventory, object: Checkable) -> bool {

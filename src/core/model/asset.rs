@@ -29,3 +29,18 @@ pub struct Network {
     pub monitor: Option<bool>,
     pub asset_value: u8,
 }
+
+impl Network {
+    /// The network with the longest prefix around an address; a name lies in none.
+    pub fn closest<'a>(address: &str, networks: &'a [Self]) -> Option<&'a Self> {
+        let address: std::net::IpAddr = address.parse().ok()?;
+        let prefix = |network: &Self| {
+            network.cidr.iter().filter(|net| net.contains(&address)).map(ipnet::IpNet::prefix_len).max()
+        };
+        networks
+            .iter()
+            .filter_map(|network| Some((prefix(network)?, network)))
+            .max_by_key(|(len, _)| *len)
+            .map(|(_, network)| network)
+    }
+}

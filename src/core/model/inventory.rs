@@ -14,6 +14,7 @@ use super::id::{Checkable, HostId, Name, ObjectKey, ServiceId};
 use super::period::TimePeriod;
 use super::policy::HandlersOfAll;
 use super::rule::Rule;
+use super::scan::ScanJob;
 use super::semantics::Semantics;
 use super::service::Service;
 
@@ -42,6 +43,8 @@ pub struct Inventory {
     pub rules: Vec<Rule>,
     pub handlers: HandlersOfAll,
     pub networks: Vec<Network>,
+    /// Jobs of net discovery, in byte order of their names.
+    pub scans: Vec<ScanJob>,
     pub semantics: Semantics,
     /// For teams and `in_charge` of tickets where no rule names one.
     pub in_charge: Option<Name>,

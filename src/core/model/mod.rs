@@ -25,6 +25,7 @@ pub mod period;
 pub mod policy;
 pub mod range;
 pub mod rule;
+pub mod scan;
 pub mod secret;
 pub mod selector;
 pub mod semantics;

@@ -282,7 +282,8 @@ async fn what_is_older_than_its_retention_goes() {
     let folder = tempfile::tempdir().unwrap();
     let connection = running(folder.path(), vec![alert(-100, State::Ok, State::Critical, "old")]).await;
     let day = Duration::from_secs(24 * 3600);
-    let retention = Retention { states: Duration::from_secs(50), events: day, alarms: day, audit: day };
+    let retention =
+        Retention { states: Duration::from_secs(50), events: day, alarms: day, audit: day, scans: day };
     connection.store.set_retention(retention);
     connection.writer.stop().await;
     // A look is taken at once after a start.

@@ -115,9 +115,12 @@ pub(crate) async fn login(
     match seen.web.backend.login(who.name, who.password, seen.from.clone()).await {
         Ok(token) => Ok(Json(json!({ "token": token })).into_response()),
         Err(Trouble::Unavailable(text) | Trouble::Unsaved(text)) => Err(Failure::Unavailable(text)),
-        Err(Trouble::Wrong(text) | Trouble::Refused(text) | Trouble::Missing(text)) => {
-            Ok((StatusCode::UNAUTHORIZED, Json(json!({ "error": text, "hint": null }))).into_response())
-        }
+        Err(
+            Trouble::Wrong(text)
+            | Trouble::Refused(text)
+            | Trouble::Unconfirmed(text)
+            | Trouble::Missing(text),
+        ) => Ok((StatusCode::UNAUTHORIZED, Json(json!({ "error": text, "hint": null }))).into_response()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 pub(super) mod alarms;
+pub(super) mod discovery;
 pub(super) mod lists;
 pub(super) mod login;
 pub(super) mod messages;

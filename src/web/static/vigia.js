@@ -85,7 +85,15 @@
       const fresh = page.querySelector("main");
       if (!fresh) return;
       const at = $(".row.at")?.dataset.key;
+      const typed = $$("form[data-keep]").flatMap((form) => [...form.elements].filter((field) => field.name)
+        .map((field) => [form.id, field.name, field.value, field.checked]));
       $("main").replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
+      for (const [id, name, value, checked] of typed) {
+        for (const field of $$(`#${id} [name="${name}"]`)) {
+          if (field.type !== "checkbox") field.value = value;
+          else if (field.value === value) field.checked = checked;
+        }
+      }
       if (at) choose(rows().find((row) => row.dataset.key === at), false);
       watchPointer();
       tick();
@@ -141,6 +149,14 @@
     on("beat", (now) => { skew = Number(now) * 1000 - Date.now(); });
     on("rows", takeRows);
     on("totals", (data) => takeTotals(JSON.parse(data)));
+    on("scans", (data) => {
+      for (const scan of JSON.parse(data)) {
+        const place = $(`[data-scan="${scan.id}"]`);
+        if (!place) continue;
+        $("progress", place).value = scan.percent;
+        $("[data-stage]", place).textContent = scan.stage;
+      }
+    });
     on("moved", (count) => { moved += Number(count); isBusy() ? showPill() : later(); });
     on("refresh", () => { moved += 1; isBusy() ? showPill() : later(); });
     setInterval(() => { if (Date.now() - heard > 30000) lost(); }, 2000);
@@ -149,7 +165,7 @@
   }
 
   // Selection
-  const picks = () => $$(".pick input[name=object]");
+  const picks = () => $$(".pick input[name=object], .pick input[name=host]");
   const counted = () => { const picked = $("#picked"); if (picked) picked.textContent = picks().filter((box) => box.checked).length; };
   let lastPick = null;
   document.addEventListener("click", (event) => {
