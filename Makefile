@@ -1,6 +1,6 @@
 # Each target is a line or a script in tests/setup/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test core lint deb docs deny accept tools
+.PHONY: help run test core lint deb docs deny bench-scan accept tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +26,10 @@ docs: ## write the generated pages anew
 
 deny: ## licences, bans and sources of all dependencies
 	cargo deny --all-features check bans licenses sources
+
+bench-scan: ## scans beside nmap: wall time, CPU, memory (root, release build)
+	cargo build --release
+	tests/setup/bench_scan.py target/release/vigia
 
 accept: ## take changed snapshots, after reading them
 	INSTA_UPDATE=always cargo test --workspace

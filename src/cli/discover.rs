@@ -232,7 +232,8 @@ impl Discover {
         }
         crate::os::limits::raise_open_files();
         let site = Site::open(common)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        // One thread: nothing a scan does waits for a processor.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.discover(&site, common, console))
     }
 

@@ -154,6 +154,50 @@ struct Knocks<'a> {
     /// Ports that are done and not told of yet.
     done: usize,
     events: Vec<epoll::Event>,
+    at_once: AtOnce,
+}
+
+/// Near hosts refuse before the call that asks them has returned: there, to ask the kernel again is cheaper than to be
+/// told, and the socket that was refused serves for the next port. Elsewhere it is one call too many.
+#[derive(Debug, Default)]
+struct AtOnce {
+    looks: u32,
+    hits: u32,
+    spare: Option<Socket>,
+}
+
+impl AtOnce {
+    fn is_worth_it(&self) -> bool {
+        self.looks < 32 || self.hits * 2 > self.looks
+    }
+
+    fn connect(&mut self, at: SocketAddr) -> Begun {
+        let socket = match self.spare.take().map_or_else(|| socket(at), Ok) {
+            Ok(socket) => socket,
+            Err(error) => return failed(&error),
+        };
+        let address = SockAddr::from(at);
+        match socket.connect(&address) {
+            Ok(()) => return Begun::Over(opened(&socket, at)),
+            Err(error) if is_begun(&error) => {}
+            Err(error) => return failed(&error),
+        }
+        if !self.is_worth_it() {
+            return Begun::UnderWay(socket);
+        }
+        self.looks += 1;
+        // What a second call says ends the first: after a refusal the socket is as new.
+        match socket.connect(&address) {
+            Ok(()) => Begun::Over(opened(&socket, at)),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                self.hits += 1;
+                self.spare = Some(socket);
+                Begun::Over(Knock::Closed)
+            }
+            Err(error) if is_under_way(&error) => Begun::UnderWay(socket),
+            Err(error) => failed(&error),
+        }
+    }
 }
 
 /// Connections begun before others have their turn.
@@ -189,6 +233,7 @@ impl<'a> Knocks<'a> {
             tally: Tally::default(),
             done: 0,
             events: Vec::with_capacity(EVENTS),
+            at_once: AtOnce::default(),
         })
     }
 
@@ -256,7 +301,7 @@ impl<'a> Knocks<'a> {
     fn begin(&mut self, port: u16, permit: SemaphorePermit<'a>) -> bool {
         let at = SocketAddr::new(self.host.address, port);
         let begun = Instant::now();
-        let socket = match connect(at) {
+        let socket = match self.at_once.connect(at) {
             Begun::Short => return false,
             Begun::Over(knock) => {
                 if knock != Knock::Silent {
@@ -394,22 +439,22 @@ enum Begun {
     Short,
 }
 
-fn connect(at: SocketAddr) -> Begun {
+fn socket(at: SocketAddr) -> io::Result<Socket> {
     let kind = Type::STREAM.nonblocking().cloexec();
-    let failed = |error: &io::Error| verdict(error).map_or(Begun::Short, Begun::Over);
-    let socket = match Socket::new_raw(Domain::for_address(at), kind, Some(Protocol::TCP)) {
-        Ok(socket) => socket,
-        Err(error) => return failed(&error),
-    };
-    match socket.connect(&SockAddr::from(at)) {
-        Ok(()) => Begun::Over(opened(&socket, at)),
-        Err(error) if is_begun(&error) => Begun::UnderWay(socket),
-        Err(error) => failed(&error),
-    }
+    Socket::new_raw(Domain::for_address(at), kind, Some(Protocol::TCP))
+}
+
+fn failed(error: &io::Error) -> Begun {
+    verdict(error).map_or(Begun::Short, Begun::Over)
 }
 
 fn is_begun(error: &io::Error) -> bool {
     error.raw_os_error() == Some(nix::libc::EINPROGRESS)
+}
+
+/// Of a second call: the first has not ended.
+fn is_under_way(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(nix::libc::EALREADY | nix::libc::EINPROGRESS))
 }
 
 /// On loopback a probe may be given the very port that it asks for, and then finds itself.

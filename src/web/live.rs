@@ -233,8 +233,9 @@ pub(crate) async fn events(
         query.limit = MOST;
     }
     let accounts = seen.web.accounts.subscribe();
-    let mut scans = seen.web.backend.scans();
-    let turn = scans.borrow_and_update().turn;
+    let scans = seen.web.backend.scans();
+    // Of what the page shows: what happened until now is told.
+    let turn = value("turn").and_then(|turn| turn.parse().ok()).unwrap_or(0);
     // Subscribed before the look at the world: nothing falls between.
     let changes = seen.web.live.changes.subscribe();
     let latest = seen.web.live.latest();
@@ -264,6 +265,9 @@ pub(crate) async fn events(
         viewer.afresh(&latest);
     }
     viewer.beat_now(&latest);
+    if view == View::Discovery {
+        viewer.tell_scans();
+    }
     let events = stream::unfold(viewer, |mut viewer| async {
         let event = viewer.next().await?;
         Some((Ok::<_, Infallible>(event), viewer))
@@ -276,6 +280,7 @@ fn pairs_for(view: View, pairs: &Pairs) -> Pairs {
     let is_kept = |name: &str, value: &str| {
         (view == View::Api || view != View::Object || !matches!(name, "host" | "service"))
             && !(name == "handled" && value == "all")
+            && !(view == View::Discovery && name == "turn")
     };
     pairs.iter().filter(|(name, value)| is_kept(name, value)).cloned().collect()
 }

@@ -14,7 +14,7 @@ use crate::support::servers::{mariadb, nginx, sshd};
 
 const CARD: &str = "00:1e:c9:00:00:";
 
-fn card(last: u8) -> String {
+pub fn card(last: u8) -> String {
     format!("{CARD}{last:02x}")
 }
 
@@ -72,13 +72,13 @@ fn office() -> Office {
     Office { lan, web, _chain: chain }
 }
 
-async fn ask(lan: &Lan, path: &str) -> Option<Value> {
+pub async fn ask(lan: &Lan, path: &str) -> Option<Value> {
     let stream = UnixStream::connect(lan.folder.path().join("state/control.sock")).await.ok()?;
     let (status, text) = exchange(stream, "GET", path, "localhost", "").await;
     (status == 200).then(|| serde_json::from_str(&text).expect("JSON"))
 }
 
-async fn wait_for(lan: &Lan, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+pub async fn wait_for(lan: &Lan, path: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + WAIT;
     loop {
         let answer = ask(lan, path).await;
@@ -90,12 +90,12 @@ async fn wait_for(lan: &Lan, path: &str, is_it: impl Fn(&Value) -> bool) -> Valu
     }
 }
 
-fn items(answer: &Value) -> &[Value] {
+pub fn items(answer: &Value) -> &[Value] {
     answer["items"].as_array().expect("items")
 }
 
 /// Checked, and OK or UP.
-fn is_fine(item: &Value) -> bool {
+pub fn is_fine(item: &Value) -> bool {
     item["has_been_checked"] == 1 && item["state"] == 0
 }
 

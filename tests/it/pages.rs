@@ -16,7 +16,7 @@ const CHECKS: &str = include_str!("support/page_checks.js");
 const HEAVIEST: u64 = 150_000;
 
 /// Looks at pages one after the other and collects what is wrong with any of them.
-struct Inspection<'a> {
+pub struct Inspection<'a> {
     browser: &'a Browser,
     daemon: &'a TestDaemon,
     window: Window,
@@ -24,7 +24,7 @@ struct Inspection<'a> {
 }
 
 impl<'a> Inspection<'a> {
-    async fn begin(browser: &'a Browser, daemon: &'a TestDaemon) -> Self {
+    pub async fn begin(browser: &'a Browser, daemon: &'a TestDaemon) -> Self {
         browser.goto(&daemon.url("/login")).await;
         browser.be_calm().await;
         browser.console().await;
@@ -32,16 +32,29 @@ impl<'a> Inspection<'a> {
         Self { browser, daemon, window: Window::DESK, wrong: String::new() }
     }
 
-    async fn through(&mut self, window: Window) {
+    pub async fn through(&mut self, window: Window) {
         self.browser.become_window(window).await;
         self.window = window;
     }
 
-    async fn theme(&self, theme: &str) {
+    pub async fn theme(&self, theme: &str) {
         self.browser.script(&format!("document.cookie = 'vigia_theme={theme}; path=/'")).await;
     }
 
-    async fn look(&mut self, path: &str, name: &str) {
+    /// In light and dark, at the desk and on the phone.
+    pub async fn look_all_ways(&mut self, path: &str, name: &str) {
+        for (window, size) in [(Window::DESK, ""), (Window::PHONE, "-phone")] {
+            self.through(window).await;
+            for (theme, end) in [("light", ""), ("dark", "-dark")] {
+                self.theme(theme).await;
+                self.look(path, &format!("{name}{size}{end}")).await;
+            }
+        }
+        self.theme("light").await;
+        self.through(Window::DESK).await;
+    }
+
+    pub async fn look(&mut self, path: &str, name: &str) {
         self.browser.goto(&self.daemon.url(path)).await;
         self.browser.whole_picture(&picture(&format!("{name}.png")), self.window).await;
         let found = self.browser.script(CHECKS).await;
@@ -63,7 +76,7 @@ impl<'a> Inspection<'a> {
         }
     }
 
-    fn end(self) {
+    pub fn end(self) {
         assert!(self.wrong.is_empty(), "{}", self.wrong);
     }
 }

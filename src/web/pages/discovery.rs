@@ -224,7 +224,7 @@ async fn show(
         is_busy: board.live.iter().any(|one| one.job.as_ref() == Some(&state.job.name)),
     };
     let page = DiscoveryPage {
-        frame: seen.live_frame("Net Discovery", "discovery", "discovery", ""),
+        frame: seen.live_frame("Net Discovery", "discovery", "discovery", &format!("turn={}", board.turn)),
         may_edit: seen.may(Role::Editor),
         networks: networks.collect(),
         asked,
@@ -406,8 +406,9 @@ async fn show_scan(
     asked: Asked,
     error: Option<FieldError>,
 ) -> Result<Response, Failure> {
-    let (row, summary) = seen.web.backend.scan(id).await?;
+    // First: what it says of turns is never newer than what is shown.
     let board = seen.web.backend.scans().borrow().clone();
+    let (row, summary) = seen.web.backend.scan(id).await?;
     let live: Vec<LiveView> = board.live.iter().filter(|one| one.id == id).map(LiveView::of).collect();
     let which = asked.get("verdict").to_owned();
     let summary = summary.unwrap_or_default();
@@ -438,7 +439,12 @@ async fn show_scan(
         ),
     };
     let page = ScanPage {
-        frame: seen.live_frame(format!("Scan {id}"), "discovery", "discovery", ""),
+        frame: seen.live_frame(
+            format!("Scan {id}"),
+            "discovery",
+            "discovery",
+            &format!("turn={}", board.turn),
+        ),
         may_edit: seen.may(Role::Editor),
         scan: past(seen, &row),
         lead,

@@ -2,6 +2,7 @@
 //! network card and its servers. Nothing of it is seen outside, and it is gone with the value that stands for it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -206,6 +207,30 @@ impl Lan {
         let log = fs::File::create(self.folder.path().join("daemon.log")).expect("a log");
         let child = spawn(command.stdout(Stdio::null()).stderr(log));
         Daemon(child)
+    }
+
+    /// On the scanning machine this file is run in place of another, or nothing at all.
+    pub fn instead_of(&self, program: &str, script: Option<&str>) {
+        let stand_in = match script {
+            None => Path::new("/dev/null").to_path_buf(),
+            Some(script) => {
+                let path = self.folder.path().join("stand-in");
+                fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+                fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("it may run");
+                path
+            }
+        };
+        run(self.scanner.inside().args(["mount", "--bind"]).arg(stand_in).arg(program));
+    }
+
+    /// A folder of the state becomes a disk of its own that is full.
+    pub fn fill(&self, folder: &str) {
+        let path = self.folder.path().join(folder);
+        fs::create_dir_all(&path).expect("a folder");
+        let mut mount = self.scanner.inside();
+        run(mount.args(["mount", "-t", "tmpfs", "-o", "size=8k", "none"]).arg(&path));
+        let fill = format!("dd if=/dev/zero of={}/ballast bs=4k count=4 2>/dev/null; true", path.display());
+        run(self.scanner.inside().args(["sh", "-c", &fill]));
     }
 
     pub fn read(&self, path: &str) -> String {

@@ -36,7 +36,10 @@ impl Owner {
     /// What a job does with what it found, by its mode; in a sentence.
     pub(super) async fn act_on(&mut self, one: &Current, summary: &Summary) -> String {
         let (new, changed) = (summary.count("new"), summary.count("changed"));
-        let waits = |what: &str| format!("{new} new and {changed} changed hosts {what}");
+        let waits = |what: &str| match told(new, changed) {
+            Some(hosts) => format!("{hosts} {what}"),
+            None => "nothing is new or changed".to_owned(),
+        };
         let Some(job) = &one.job else { return waits("found") };
         let (rows, properties): (Vec<&HostRow>, Properties) = match job.mode {
             ScanMode::Report => return waits("found; the job reports alone"),
@@ -197,5 +200,16 @@ impl Owner {
                 }
             });
         }
+    }
+}
+
+/// `2 new and 1 changed hosts`; none where there is none of either.
+fn told(new: usize, changed: usize) -> Option<String> {
+    let plural = |many: usize| if many == 1 { "" } else { "s" };
+    match (new, changed) {
+        (0, 0) => None,
+        (new, 0) => Some(format!("{new} new host{}", plural(new))),
+        (0, changed) => Some(format!("{changed} changed host{}", plural(changed))),
+        (new, changed) => Some(format!("{new} new and {changed} changed hosts")),
     }
 }
