@@ -3,6 +3,7 @@
 //! Read it from top to bottom. Nothing is spawned while it is built, so every failure up to there is a plain
 //! return; after that, whatever fails is a part that ended.
 
+mod assets;
 mod configuration;
 mod doors;
 mod origins;
@@ -262,7 +263,7 @@ fn start(built: Built) -> Running {
         clock: built.clock.clone(),
         started: built.started,
     });
-    let scans = scans::start(&mut parts, &handle, &configuration, &built.store);
+    let learning = scans::start(&mut parts, &handle, &configuration, &built.store);
     parts.spawn("reload", |stop| {
         let (health, load) = (configuration.health.clone(), configuration.load.clone());
         let (clock, meters) = (built.clock, built.meters);
@@ -270,7 +271,7 @@ fn start(built: Built) -> Running {
     });
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices, backups);
     let origins = origins::definitions(configuration.request.clone());
-    let house = House::new(handle, built.store.clone(), built.desk, facts, origins, delivery, scans);
+    let house = House::new(handle, built.store.clone(), built.desk, facts, origins, delivery, learning);
     built.doors.open(&mut parts, Arc::new(house), &settings);
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;

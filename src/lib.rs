@@ -11,6 +11,7 @@ pub mod wording;
 pub mod config;
 pub mod os;
 
+pub mod assets;
 pub mod backup;
 pub mod deliver;
 pub mod desk;

@@ -227,7 +227,7 @@ fn date(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
-fn seconds(at: &Asn1TimeRef) -> i64 {
+pub(crate) fn seconds(at: &Asn1TimeRef) -> i64 {
     let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(at));
     since.map(|gap| i64::from(gap.days) * 86_400 + i64::from(gap.secs)).unwrap_or_default()
 }

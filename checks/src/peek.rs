@@ -25,6 +25,8 @@ pub struct Peek {
     pub is_trusted: bool,
     pub is_self_signed: bool,
     pub is_expired: bool,
+    /// Seconds since 1970 until when it is good.
+    pub not_after: Option<i64>,
     /// SHA-256 of the public key as in the certificate (SPKI): survives a renewal that keeps the key.
     pub key_sha256: Vec<u8>,
 }
@@ -79,6 +81,7 @@ fn read(certificate: &X509) -> Peek {
         is_trusted: false,
         is_self_signed: certificate.issued(certificate) == X509VerifyResult::OK,
         is_expired: is_past(certificate.not_after()),
+        not_after: Some(crate::cert::seconds(certificate.not_after())),
         key_sha256: key_sha256.map(|digest| digest.to_vec()).unwrap_or_default(),
     }
 }

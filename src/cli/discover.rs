@@ -4,6 +4,7 @@
 
 mod act;
 mod jobs;
+mod remember;
 mod report;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -251,6 +252,7 @@ impl Discover {
         let is_target = |ip: IpAddr| targets.addresses.binary_search(&ip).is_ok();
         diff.look_at_page(&page, &sweep, &is_target);
         report::print(common.output, console, &sweep, &diff)?;
+        remember::hand_over(site, common, &targets, &sweep, console).await?;
         if !self.write {
             report::invite(common.output, console, &diff)?;
             return Ok(Exit::DONE);

@@ -6,6 +6,7 @@
 mod ack;
 mod acts;
 mod alarm;
+mod asset;
 mod backup;
 mod check;
 mod client;
@@ -93,6 +94,8 @@ pub enum Format {
 pub(crate) enum Command {
     Ack(ack::Ack),
     Alarm(alarm::Alarm),
+    Anomaly(asset::Anomaly),
+    Asset(asset::Asset),
     Backup(backup::Backup),
     Check(check::Check),
     Comment(ack::Comment),
@@ -101,6 +104,7 @@ pub(crate) enum Command {
     Discover(discover::Discover),
     Downtime(ack::Downtime),
     Man(docs::Man),
+    Network(asset::Network),
     Notify(notify::Notify),
     Recheck(recheck::Recheck),
     Reload(reload::Reload),
@@ -122,6 +126,9 @@ impl Command {
         match self {
             Self::Ack(args) => args.run(common, console),
             Self::Alarm(args) => args.run(common, console),
+            Self::Anomaly(args) => args.run(common, console),
+            Self::Asset(args) => args.run(common, console),
+            Self::Network(args) => args.run(common, console),
             Self::Backup(args) => args.run(common, console),
             Self::Comment(args) => args.run(common, console),
             Self::Downtime(args) => args.run(common, console),
@@ -154,6 +161,7 @@ Examples:
   vigia run web01/HTTP
   vigia validate
   vigia discover 192.0.2.0/24 --write
+  vigia asset list net:office os:linux port:443
   vigia status
   vigia user add ana --role admin
   vigia ack web01/HTTP -m 'certificate ordered'

@@ -13,6 +13,7 @@ use super::problem::{self, Problem, Reported, did_you_mean};
 use super::resolve::{self, Context, Kept};
 use super::secret;
 use super::settings::{self, MacroValue, Settings};
+use super::switches::{self, Switches};
 use super::templates;
 use super::written::{SECTIONS, Written};
 use crate::os::files::FileError;
@@ -87,9 +88,10 @@ impl Loaded {
 pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let previous = request.last_good();
     let mut files = Files::read(request)?;
+    let switches = switches::read(request.state_dir.as_deref())?;
     let mut round = Round::new(files.main);
     loop {
-        match attempt(request, &files, &round, previous.as_ref()) {
+        match attempt(request, &files, &switches, &round, previous.as_ref()) {
             Ok(loaded) => return Ok(*loaded),
             Err((why, last_good)) => round.begin_again(why, &mut files, last_good),
         }
@@ -100,6 +102,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
 fn attempt<'g>(
     request: &Request,
     files: &Files,
+    switches: &Switches,
     round: &Round,
     previous: Option<&'g LastGood>,
 ) -> Result<Box<Loaded>, (Again, &'g LastGood)> {
@@ -132,7 +135,7 @@ fn attempt<'g>(
             return Err((Again::Without(hiding), previous));
         }
     }
-    let context = context(settings.as_ref(), &mut decoder);
+    let context = context(settings.as_ref(), switches, &mut decoder);
     let so_far = decoder.into_problems();
     let (resolved, problems, definitions) = with_last_good(&written, &context, &so_far, previous);
     let is_empty = resolved.inventory.hosts.is_empty() && has_main && !request.accept_empty;
@@ -254,8 +257,9 @@ fn is_section(key: &str) -> bool {
 }
 
 /// What objects need to know of the settings.
-fn context(settings: Option<&Settings>, decoder: &mut Decoder) -> Context {
-    let Some(settings) = settings else { return Context::default() };
+fn context(settings: Option<&Settings>, switches: &Switches, decoder: &mut Decoder) -> Context {
+    let switches = switches.clone();
+    let Some(settings) = settings else { return Context { switches, ..Context::default() } };
     let mut user_macros = Vec::with_capacity(settings.user_macros.len());
     for (name, value) in &settings.user_macros {
         let text = match value {
@@ -277,6 +281,7 @@ fn context(settings: Option<&Settings>, decoder: &mut Decoder) -> Context {
         in_charge: settings.tickets.in_charge.as_deref().map(Into::into),
         event_handlers: settings.event_handlers.clone(),
         most_objects: Some(settings.limits.objects),
+        switches,
     }
 }
 

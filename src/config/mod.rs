@@ -16,6 +16,7 @@ pub mod resolve;
 pub mod schema;
 pub mod secret;
 pub mod settings;
+pub mod switches;
 pub mod target;
 pub mod templates;
 pub mod tree;

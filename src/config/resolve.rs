@@ -40,6 +40,7 @@ use super::merge::{Merged, Via};
 use super::place::Place;
 use super::problem::Problem;
 use super::settings::EventHandlers;
+use super::switches::{self, Switches};
 use super::written::fields::Item;
 use super::written::{Section, Written, WrittenHost, WrittenObject};
 
@@ -54,6 +55,7 @@ pub struct Context {
     pub event_handlers: EventHandlers,
     /// Hosts and services beyond this are not loaded.
     pub most_objects: Option<usize>,
+    pub switches: Switches,
 }
 
 /// An object that is not what the files say.
@@ -159,7 +161,7 @@ fn resolve_and_see<'t>(
     let (commands, mut checks) = work.commands(context);
     work.inventory.handlers = objects::handlers_of_all(&context.event_handlers, &commands, work.decoder);
     let people = work.people(&periods, &commands);
-    work.networks();
+    work.networks(&context.switches);
     let world = World { periods: &periods, people: &people, commands: &commands };
     let networks = work.inventory.networks.clone();
     let names: Vec<Name> = work.inventory.periods.iter().map(|period| Arc::clone(&period.name)).collect();
@@ -361,9 +363,9 @@ impl<'w, 't> Work<'w, 't, '_> {
         self.inventory.contactgroups.sort_by(|one, two| one.name.cmp(&two.name));
     }
 
-    fn networks(&mut self) {
+    fn networks(&mut self, switches: &Switches) {
         let all = self.each(Section::Networks, objects::network);
-        self.inventory.networks = all.into_iter().filter_map(|(_, network)| network).collect();
+        self.inventory.networks = switches::turned(all.into_iter().filter_map(|one| one.1), switches);
         self.inventory.networks.sort_by(|one, two| one.name.cmp(&two.name));
     }
 

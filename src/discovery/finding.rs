@@ -3,6 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+pub use vigia_core::model::asset::Transport;
+use vigia_core::model::time::Timestamp;
+
 use super::mac::Mac;
 use super::plan::Plan;
 
@@ -29,21 +32,6 @@ impl fmt::Display for Sign {
             Self::Refused(port) => write!(f, "refuses on TCP port {port}"),
             Self::Neighbour => f.write_str("answers ARP alone"),
             Self::Told => f.write_str("up by another program's word"),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    Tcp,
-    Udp,
-}
-
-impl Transport {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
         }
     }
 }
@@ -84,6 +72,8 @@ pub struct Tls {
     pub is_expired: bool,
     /// Of the public key, as `SHA256:…`.
     pub key: String,
+    /// Until when the certificate is good.
+    pub until: Option<Timestamp>,
 }
 
 impl Service {

@@ -216,7 +216,7 @@ fn insert_one(
     properties: &Properties,
     inventory: &Inventory,
 ) -> Result<bool, &'static str> {
-    let network = Network::closest(&row.address, &inventory.networks).and_then(|network| network.monitor);
+    let network = Network::monitoring(&row.address, &inventory.networks);
     let block = row.block().ok_or("what was kept of it cannot be read; scan it again")?;
     let at = pages.all.iter().find(|(_, page)| page.hosts.contains_key(&row.host_name));
     if let Some(path) = at.map(|(path, _)| path.clone()) {
@@ -281,6 +281,7 @@ mod tests {
             alias: "lab".into(),
             cidr: vec!["192.0.2.0/24".parse().unwrap()],
             monitor,
+            is_switched: false,
             asset_value: 2,
         };
         let mut inventory = Inventory::default();

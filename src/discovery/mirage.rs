@@ -10,10 +10,16 @@ use super::targets::Targets;
 const LEAST_PORTS: usize = 20;
 
 /// Says so when far more ports accept than any machine has services.
-pub(super) fn facade(asked: usize, open: usize) -> Option<String> {
-    (asked >= LEAST_PORTS && open * 5 > asked * 3).then(|| {
-        format!("accepts on {open} of {asked} ports: a firewall or a tarpit answers in its place, so none is listed")
-    })
+pub(crate) fn facade(asked: usize, open: usize) -> Option<String> {
+    (asked >= LEAST_PORTS && open * 5 > asked * 3)
+        .then(|| format!("accepts on {open} of {asked} ports: {FACADE}"))
+}
+
+const FACADE: &str = "a firewall or a tarpit answers in its place, so none is listed";
+
+/// That no service is listed says nothing of its services.
+pub fn is_facade(finding: &Finding) -> bool {
+    finding.notes.iter().any(|note| note.ends_with(FACADE))
 }
 
 /// Fewer addresses say nothing of a network.

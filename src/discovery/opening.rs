@@ -144,6 +144,7 @@ impl Visit<'_> {
             is_trusted: peek.is_trusted,
             is_expired: peek.is_expired,
             key: key::shown(&peek.key_sha256),
+            until: peek.not_after.map(vigia_core::model::time::Timestamp::from_second),
         });
         let opening = match Opening::of_port(port) {
             Opening::Dns => Opening::Http,

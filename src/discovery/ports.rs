@@ -80,6 +80,12 @@ impl Ports {
         Self(merged)
     }
 
+    /// All of both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self::of(self.0.iter().chain(&other.0).copied())
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         self.0.iter().flat_map(|(from, to)| *from..=*to)
     }

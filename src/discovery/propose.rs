@@ -217,7 +217,7 @@ mod tests {
     fn a_certificate_nobody_here_trusts_is_not_verified_and_a_good_one_is() {
         let https = |is_trusted, names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            let tls = Tls { names, is_trusted, is_expired: false, key: "SHA256:x".to_owned() };
+            let tls = Tls { names, is_trusted, is_expired: false, key: "SHA256:x".to_owned(), until: None };
             let first = First { http_status: Some(200), tls: Some(tls), is_denied: false };
             Service { is_tls: true, first, ..service(443, "http") }
         };

@@ -268,6 +268,7 @@ mod tests {
             alias: name.into(),
             cidr: vec![cidr.parse().unwrap()],
             monitor: None,
+            is_switched: false,
             asset_value: 2,
         };
         let networks = vec![network("office", "192.0.2.0/28"), network("six", "2001:db8::/64")];

@@ -6,6 +6,8 @@
 
 mod absent;
 pub mod alarms;
+pub mod anomalies;
+pub mod assets;
 pub mod audit;
 pub mod backup;
 pub mod comments;

@@ -83,6 +83,12 @@ impl Conditions {
         self.values.push(value.into());
     }
 
+    /// `clause` contains as many `?` as there are values.
+    pub(super) fn bound(&mut self, clause: &str, values: impl IntoIterator<Item = Value>) {
+        self.plain(clause);
+        self.values.extend(values);
+    }
+
     pub(super) fn plain(&mut self, clause: &str) {
         self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
         self.sql.push_str(clause);
@@ -90,11 +96,10 @@ impl Conditions {
 
     /// Finds `text` anywhere in any of `columns`, whatever its case; `%` and `_` mean themselves.
     pub(super) fn contains(&mut self, columns: &[&str], text: &str) {
-        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let likes: Vec<String> =
             columns.iter().map(|column| format!("{column} LIKE ? ESCAPE '\\'")).collect();
         self.plain(&format!("({})", likes.join(" OR ")));
-        self.values.extend(columns.iter().map(|_| Value::Text(format!("%{escaped}%"))));
+        self.values.extend(columns.iter().map(|_| Value::Text(holding(text))));
     }
 
     /// Any of `values`.
@@ -131,4 +136,9 @@ impl Conditions {
             .query_map(params_from_iter(self.values.iter().chain(&paging)), read)?
             .collect()
     }
+}
+
+/// The pattern of what holds `text`, whose own `%` and `_` mean themselves behind `ESCAPE '\'`.
+pub(super) fn holding(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }

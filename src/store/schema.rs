@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_prune.sql"),
     include_str!("migrations/0006_acts.sql"),
     include_str!("migrations/0007_scan.sql"),
+    include_str!("migrations/0008_assets.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

@@ -18,6 +18,7 @@ use vigia_core::model::state::{AnyState, StateType};
 use vigia_core::model::ticket::{Reference, TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
+use crate::assets::Assets;
 use crate::desk::{ProgramToken, Role};
 
 pub use crate::discovery::insert::{Inserted, Properties};
@@ -152,6 +153,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How delivery stands.
     fn delivery(&self) -> Delivery;
+
+    /// What the network is made of. Rows of the store, with their own acts; nothing of it is in the world.
+    fn assets(&self) -> Assets;
 
     /// What is scanned, and when jobs come round.
     fn scans(&self) -> watch::Receiver<Arc<Board>>;

@@ -1,6 +1,7 @@
 //! A daemon that is not there: a world made by hand behind the seam, so that every page can be rendered,
 //! asserted on and looked at. It takes orders and remembers them; it decides nothing.
 
+mod assets;
 mod backend;
 mod scans;
 mod site;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use vigia_core::engine::world::{Records, Totals, World};
 use vigia_core::model::acknowledgement::Acknowledgement;
 use vigia_core::model::alarm::{Alarm, AlarmStatus};
+use vigia_core::model::asset::Network;
 use vigia_core::model::check::{Check, CheckMethod, CheckResult, Output};
 use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::contact::Audience;
@@ -184,6 +186,7 @@ impl Builder {
 
     pub(crate) fn world(mut self) -> World {
         self.inventory.generation = 3;
+        self.inventory.networks = networks();
         self.inventory.index();
         let mut totals = Totals::default();
         for status in &self.hosts {
@@ -290,3 +293,16 @@ pub(crate) fn seed() -> Vec<Said> {
 
 /// A name that means harm.
 pub(crate) const HOSTILE_HOST: &str = "<script>alert(1)</script>";
+
+/// One that nobody switched, one that a file says is off.
+fn networks() -> Vec<Network> {
+    let network = |name: &str, cidr: &str, monitor| Network {
+        name: name.into(),
+        alias: name.into(),
+        cidr: vec![cidr.parse().unwrap()],
+        monitor,
+        is_switched: false,
+        asset_value: 2,
+    };
+    vec![network("dmz", "198.51.100.0/24", Some(false)), network("office", "192.0.2.0/24", None)]
+}

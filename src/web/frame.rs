@@ -96,7 +96,15 @@ const RAIL: &[RailGroup] = &[
         name: "Availability",
         entries: &[entry("services", "Services", "/services"), entry("hosts", "Hosts", "/hosts")],
     },
-    RailGroup { name: "Assets", entries: &[entry("discovery", "Discovery", "/discovery")] },
+    RailGroup {
+        name: "Assets",
+        entries: &[
+            entry("assets", "Assets", "/assets"),
+            entry("networks", "Networks", "/networks"),
+            entry("discovery", "Discovery", "/discovery"),
+            entry("anomalies", "Anomalies", "/anomalies"),
+        ],
+    },
     RailGroup {
         name: "System",
         entries: &[entry("config", "Configuration", "/config"), entry("process", "Process", "/process")],

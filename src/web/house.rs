@@ -31,6 +31,7 @@ use super::backend::{
     QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment, StoreGauge,
     Ticket, TicketRow, Trouble, UserChange, Wanted,
 };
+use crate::assets::{Assets, EditError};
 use crate::deliver;
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::discovery::jobs::Jobs;
@@ -69,6 +70,7 @@ pub struct House {
     definitions: Definitions,
     delivery: watch::Receiver<deliver::Health>,
     scans: Jobs,
+    assets: Assets,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
     health: Mutex<Option<Translated>>,
     /// Bytes; 0 while not known.
@@ -86,10 +88,11 @@ impl House {
         facts: watch::Receiver<Facts>,
         definitions: Definitions,
         delivery: watch::Receiver<deliver::Health>,
-        scans: Jobs,
+        (scans, assets): (Jobs, Assets),
     ) -> Self {
         let size = Arc::new(AtomicU64::new(size_of(store.path())));
-        Self { handle, store, desk, facts, definitions, delivery, scans, health: Mutex::new(None), size }
+        let health = Mutex::new(None);
+        Self { handle, store, desk, facts, definitions, delivery, scans, assets, health, size }
     }
 
     /// The size of the database when somebody last wanted to know. Looking at a file may block, so whoever asks
@@ -127,6 +130,17 @@ impl From<DeskError> for Trouble {
             DeskError::Exists(_) | DeskError::Invalid(_) => Self::Refused(error.to_string()),
             DeskError::Store(error) => error.into(),
             DeskError::Hash(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<EditError> for Trouble {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Missing(text) => Self::Missing(text),
+            EditError::Invalid { .. } => Self::Wrong(error.to_string()),
+            EditError::Refused(text) => Self::Refused(text),
+            EditError::Store(error) => error.into(),
         }
     }
 }
@@ -493,6 +507,10 @@ impl Backend for House {
         by: By,
     ) -> Answer<'_, Result<String, Trouble>> {
         Box::pin(self.test(contact, channel, by))
+    }
+
+    fn assets(&self) -> Assets {
+        self.assets.clone()
     }
 
     fn delivery(&self) -> Delivery {

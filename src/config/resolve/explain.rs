@@ -19,6 +19,7 @@ use crate::config::insertion;
 use crate::config::keys::{Key, Scope, Type};
 use crate::config::merge::{Merged, MergedService, Via, View, key};
 use crate::config::place::{Place, Sources};
+use crate::config::switches::Switches;
 use crate::config::veil;
 use crate::config::written::checkable::{Options, WrittenCheck};
 use crate::config::written::fields::{Fields, Item};
@@ -35,7 +36,7 @@ pub fn explain(written: &Written<'_>, host: Option<&str>, sources: &Sources) -> 
     let (quarantine, doubtful) = (Vec::new(), Vec::new());
     let floating = hashbrown::HashSet::new();
     let mut work = Work { written, kept, decoder: &mut quiet, quarantine, doubtful, inventory, floating };
-    work.networks();
+    work.networks(&Switches::new());
     let by_hand = work.identities();
     let networks = std::mem::take(&mut work.inventory.networks);
     let mut decoder = Decoder::default();

@@ -178,7 +178,7 @@ impl<'c, 'a, 't> Maker<'c, 'a, 't> {
             asset_value: asset_value
                 .and_then(|value| u8::try_from(value).ok())
                 .unwrap_or_else(|| network.map_or(2, |network| network.asset_value)),
-            is_monitored: is_monitored(view, network, decoder),
+            is_monitored: is_monitored(view, &address, self.networks, decoder),
             depends_on: Vec::new(),
             was: items(key::WAS, decoder).iter().map(|item| item.text.into()).collect(),
             location: location(view, decoder),
@@ -409,11 +409,12 @@ fn identity(view: View<'_, '_, '_>, decoder: &mut Decoder) -> Option<Arc<Identit
     }))
 }
 
-fn is_monitored(view: View<'_, '_, '_>, network: Option<&Network>, decoder: &mut Decoder) -> bool {
+/// Its own word, else that of the closest network that says one, else on.
+fn is_monitored(view: View<'_, '_, '_>, address: &str, networks: &[Network], decoder: &mut Decoder) -> bool {
     match view.get(key::MONITOR, decoder).and_then(|found| found.value.as_text()) {
         Some("on") => true,
         Some("off") => false,
-        Some(_) | None => network.and_then(|network| network.monitor).unwrap_or(true),
+        Some(_) | None => Network::monitoring(address, networks).unwrap_or(true),
     }
 }
 

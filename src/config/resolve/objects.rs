@@ -236,6 +236,7 @@ pub(super) fn network(object: Written<'_, '_>, decoder: &mut Decoder) -> Option<
             Some("off") => Some(false),
             Some(_) | None => None,
         },
+        is_switched: false,
         asset_value: u8::try_from(fields.whole("asset_value").unwrap_or(2)).unwrap_or(2),
     })
 }

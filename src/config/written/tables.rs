@@ -283,6 +283,7 @@ pub const ANOMALIES: &[&str] = &[
     "service_gone",
     "service_changed",
     "version_changed",
+    "key_changed",
     "cert_changed",
     "hostname",
     "host_new",

@@ -73,6 +73,7 @@ mod tests {
             alias: "".into(),
             cidr: vec!["192.0.2.0/24".parse().unwrap()],
             monitor: None,
+            is_switched: false,
             asset_value: 2,
         });
         let hits = |texts: &[&str]| {

@@ -226,7 +226,10 @@ impl Engine {
             id: self.next_ticket(),
             class: ticket.class,
             subject: ticket.subject,
-            problem: object.and_then(|object| self.problem_of(object)),
+            // What a scan found is another matter than the problem its host may have at the moment.
+            problem: object
+                .filter(|_| ticket.class != TicketClass::Anomaly)
+                .and_then(|object| self.problem_of(object)),
             rule: None,
             status: TicketStatus::Open,
             opened: now,

@@ -71,7 +71,7 @@ impl fmt::Display for ObjectKey {
 macro_rules! record_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u64);
 
         impl fmt::Display for $name {
@@ -91,6 +91,8 @@ record_id!(
     /// One counter for tickets of every class (`ossim-tickets.md` T-1).
     TicketId
 );
+record_id!(AssetId);
+record_id!(AnomalyId);
 record_id!(CommentId);
 record_id!(DowntimeId);
 record_id!(

@@ -3,6 +3,7 @@
 
 pub mod acknowledgement;
 pub mod alarm;
+pub mod anomaly;
 pub mod asset;
 pub mod check;
 pub mod command;

@@ -1,6 +1,7 @@
 //! The API: the same data and acts as the pages, as JSON (`docs/api.md`).
 
 pub(super) mod acts;
+pub(super) mod assets;
 pub(super) mod discovery;
 pub(super) mod messages;
 pub(super) mod objects;

@@ -2,6 +2,8 @@
 
 pub(super) mod act;
 pub(super) mod alarms;
+pub(super) mod anomalies;
+pub(super) mod assets;
 pub(super) mod discovery;
 pub(super) mod lists;
 pub(super) mod login;

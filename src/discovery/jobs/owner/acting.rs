@@ -85,9 +85,7 @@ impl Owner {
         rows: Vec<HostRow>,
         inventory: &Inventory,
     ) -> Result<Inserted, NotDone> {
-        let is_on = |row: &HostRow| {
-            Network::closest(&row.address, &inventory.networks).is_some_and(|net| net.monitor == Some(true))
-        };
+        let is_on = |row: &HostRow| Network::monitoring(&row.address, &inventory.networks) == Some(true);
         let (on, off): (Vec<HostRow>, Vec<HostRow>) = rows.into_iter().partition(is_on);
         let mut all = self.shelve(page, on, Properties::default()).await?;
         let off =
