@@ -99,6 +99,9 @@ pub(crate) struct Discover {
     /// Also propose what is noise as a rule: port mappers, NetBIOS, ephemeral ports
     #[arg(long)]
     noise: bool,
+    /// Do not ask the name server what addresses are called
+    #[arg(short = 'n', long)]
+    no_names: bool,
     /// Scan more than 256 addresses without asking
     #[arg(short = 'y', long)]
     yes: bool,
@@ -282,7 +285,7 @@ impl Discover {
             Looker::Builtin => Engine::BuiltIn,
             Looker::Nmap => Engine::Nmap,
         };
-        let plan = Plan { depth: self.scan.clone(), timing: self.timing, engine };
+        let plan = Plan { depth: self.scan.clone(), timing: self.timing, engine, is_nameless: self.no_names };
         warn_of_time(&plan, &targets, console)?;
         let stop = CancellationToken::new();
         let (tell, watched) = watch::channel(Progress::default());

@@ -83,7 +83,8 @@ impl Ask {
             "nmap" => Engine::Nmap,
             other => return Err(("engine", format!("`{other}` is neither `builtin` nor `nmap`"))),
         };
-        Ok(Self { targets: targets.trim().to_owned(), plan: Plan { depth, timing, engine }, is_confirmed })
+        let plan = Plan { depth, timing, engine, is_nameless: false };
+        Ok(Self { targets: targets.trim().to_owned(), plan, is_confirmed })
     }
 
     /// What a job of the files asks for.

@@ -55,6 +55,9 @@ fn arguments(plan: &Plan, is_root: bool, list: &Path, xml: &Path) -> Vec<String>
             }
         }
     }
+    if plan.is_nameless {
+        words.push("-n".to_owned());
+    }
     words.push("--noninteractive".to_owned());
     words.extend(["-oX".to_owned(), xml.display().to_string(), "-iL".to_owned(), list.display().to_string()]);
     words
@@ -177,7 +180,8 @@ mod tests {
 
     #[test]
     fn the_command_line_is_a_vector_and_targets_are_never_words_of_it() {
-        let plan = Plan { depth: Depth::Ping, timing: Timing::Aggressive, engine: Engine::Nmap };
+        let plan =
+            Plan { timing: Timing::Aggressive, engine: Engine::Nmap, depth: Depth::Ping, ..Plan::default() };
         let words =
             |plan: &Plan, is_root| arguments(plan, is_root, Path::new("/l"), Path::new("/x")).join(" ");
         assert_eq!(words(&plan, true), "-T4 -sn --noninteractive -oX /x -iL /l");

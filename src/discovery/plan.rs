@@ -84,6 +84,8 @@ pub struct Plan {
     pub depth: Depth,
     pub timing: Timing,
     pub engine: Engine,
+    /// Nobody is asked what addresses are called.
+    pub is_nameless: bool,
 }
 
 #[cfg(test)]

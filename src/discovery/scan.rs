@@ -267,14 +267,17 @@ impl<'a> Scan<'a> {
 
     async fn one(&self, mut finding: Finding) -> Finding {
         finding.is_complete = true;
-        if matches!(self.plan.depth, Depth::Ping) {
-            self.tell(1);
-        } else {
-            self.look_at(&mut finding).await;
-        }
-        if !self.stop.is_cancelled() {
-            finding.names = self.names_of(finding.address).await;
-        }
+        let address = finding.address;
+        let look = async {
+            if matches!(self.plan.depth, Depth::Ping) {
+                self.tell(1);
+            } else {
+                self.look_at(&mut finding).await;
+            }
+        };
+        // The name server is another machine: what it takes its time for is no probe of this one.
+        let ((), names) = tokio::join!(look, self.names_of(address));
+        finding.names = names;
         finding
     }
 
@@ -288,20 +291,31 @@ impl<'a> Scan<'a> {
         let told = |more| self.tell(more);
         let (address, limits) = (finding.address, self.limits);
         let host = Host { address, limits, pace: &self.pace, stop: self.stop, told: &told };
-        let asked = host.ask(ports).await;
+        let visit = Visit { address, limits, shared: &self.scanner.shared };
+        let has_datagrams = !matches!(self.plan.depth, Depth::Custom(_));
+        let datagrams = async {
+            tokio::select! {
+                found = visit.datagrams(), if has_datagrams => found,
+                () = std::future::ready(()), if !has_datagrams => Vec::new(),
+                () = self.stop.cancelled() => Vec::new(),
+            }
+        };
+        let (asked, datagrams) = if limits.pause.is_zero() {
+            tokio::join!(host.ask(ports), datagrams)
+        } else {
+            // One probe after the other.
+            (host.ask(ports).await, datagrams.await)
+        };
         finding.is_complete = asked.is_complete;
         if let Some(note) = mirage::facade(wanted, asked.open.len()) {
             finding.notes.push(note);
             return;
         }
-        let visit = Visit { address: finding.address, limits: self.limits, shared: &self.scanner.shared };
         if !self.talk(finding, asked.open).await {
             return;
         }
-        if !matches!(self.plan.depth, Depth::Custom(_)) {
-            finding.services.extend(visit.datagrams().await);
-            finding.services.sort_by_key(|service| (service.port, service.transport));
-        }
+        finding.services.extend(datagrams);
+        finding.services.sort_by_key(|service| (service.port, service.transport));
         finding.ssh_key = self.ssh_key(finding).await;
     }
 
@@ -342,10 +356,14 @@ impl<'a> Scan<'a> {
     }
 
     async fn names_of(&self, address: IpAddr) -> Vec<String> {
-        if self.silent_names.load(Ordering::Relaxed) >= NAME_FAILURES {
+        if self.plan.is_nameless || self.silent_names.load(Ordering::Relaxed) >= NAME_FAILURES {
             return Vec::new();
         }
-        match timeout(NAME_WAIT, self.scanner.resolver.names_of(address)).await {
+        let asked = tokio::select! {
+            asked = timeout(NAME_WAIT, self.scanner.resolver.names_of(address)) => asked,
+            () = self.stop.cancelled() => return Vec::new(),
+        };
+        match asked {
             Ok(Ok(mut names)) => {
                 names.retain(|name| crate::config::target::is_host_name(name));
                 names

@@ -130,8 +130,22 @@ pub(crate) fn stage(live: &Live) -> String {
         1 => "1 host".to_owned(),
         many => format!("{} hosts", words::count(many)),
     };
-    let left = live.left.map(|left| format!(", about {} left", words::span(left))).unwrap_or_default();
+    let left = match live.left {
+        Some(left) => format!(", about {} left", words::span(left)),
+        None => pauses(live),
+    };
     format!("{addresses}: {what}, {} %, {found} found{left}", progress.percent())
+}
+
+/// Said before anybody waits for days: how long the pauses of the template take alone.
+fn pauses(live: &Live) -> String {
+    let ports = live.plan.depth.ports().iter().count().max(1);
+    let least = live.plan.timing.limits().least_time(live.addresses, ports);
+    if least.as_secs() < 600 {
+        String::new()
+    } else {
+        format!(", the pauses alone take {}", words::span(least))
+    }
 }
 
 fn how(scan: &str, timing: &str, engine: &str) -> String {
