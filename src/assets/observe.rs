@@ -90,7 +90,8 @@ pub fn missed(before: &Asset, standing: &[Anomaly], stale_after: u32, now: Times
     if asset.missed >= stale_after.max(1) && asset.stale.is_none() {
         asset.stale = Some(now);
         if !standing.iter().any(|one| one.kind == AnomalyKind::HostGone) {
-            let seen = asset.last_seen.map_or_else(|| "never seen".to_owned(), |at| format!("seen {at}"));
+            let seen = asset.last_seen.map(|at| format!("seen {}", Timestamp::from_second(at.as_second())));
+            let seen = seen.unwrap_or_else(|| "never seen".to_owned());
             finds.push(Finds::Raised(Difference {
                 kind: AnomalyKind::HostGone,
                 subject: "".into(),

@@ -301,8 +301,19 @@ async fn without_its_script_every_page_reads_and_every_form_works() {
     browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.setBlockedURLs", json!({"urls": ["*/vigia.js*"]})).await;
     log_in(&browser, &daemon).await;
-    for page in ["/", "/problems", "/services", "/hosts", "/alarms", "/tickets", "/notifications", "/process"]
-    {
+    for page in [
+        "/",
+        "/problems",
+        "/services",
+        "/hosts",
+        "/alarms",
+        "/tickets",
+        "/notifications",
+        "/process",
+        "/assets",
+        "/networks",
+        "/anomalies",
+    ] {
         browser.goto(&daemon.url(page)).await;
         assert!(!browser.texts("main h1").await.is_empty(), "{page}");
     }

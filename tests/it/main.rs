@@ -6,6 +6,7 @@
 #![allow(clippy::string_slice, reason = "places that were just found in the same text")]
 
 mod acts;
+mod assets;
 mod backup;
 mod bad_input;
 mod browser;

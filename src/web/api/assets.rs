@@ -257,7 +257,7 @@ pub(crate) async fn forget(
     let of = seen.web.backend.assets();
     let id = find(&of, &asked).await?.id;
     let name = of.forget(id, who(&seen), seen.eyes.now).await?;
-    Ok(Json(json!({ "result": format!("forgotten: {name}") })))
+    Ok(Json(json!({ "message": format!("forgotten: {name}") })))
 }
 
 #[derive(Deserialize)]
@@ -302,12 +302,12 @@ pub(crate) async fn import(
     let of = seen.web.backend.assets();
     let done = of.import(rows, said.dry_run, who(&seen), seen.eyes.now).await?;
     let did = if said.dry_run { "would be" } else { "were" };
-    let result = format!(
+    let message = format!(
         "{} assets {did} added, {} changed, {} are as the file says",
         done.added, done.changed, done.same
     );
     Ok(Json(json!({
-        "result": result, "added": done.added, "changed": done.changed, "same": done.same, "dry_run": said.dry_run,
+        "message": message, "added": done.added, "changed": done.changed, "same": done.same, "dry_run": said.dry_run,
     })))
 }
 
@@ -380,8 +380,8 @@ pub(crate) async fn switch(
     Path(name): Path<String>,
     Body(said): Body<Switched>,
 ) -> Result<Json<Value>, Failure> {
-    let result = turn(&seen, &name, monitor(&said.monitor)?).await?;
-    Ok(Json(json!({ "result": result })))
+    let message = turn(&seen, &name, monitor(&said.monitor)?).await?;
+    Ok(Json(json!({ "message": message })))
 }
 
 /// What a query asks for; the page takes the same.
@@ -499,28 +499,28 @@ pub(crate) async fn accept(
     Extension(seen): Extension<Seen>,
     Path(id): Path<u64>,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(json!({ "result": settle(&seen, &[id], Verdict::Accept).await? })))
+    Ok(Json(json!({ "message": settle(&seen, &[id], Verdict::Accept).await? })))
 }
 
 pub(crate) async fn keep(
     Extension(seen): Extension<Seen>,
     Path(id): Path<u64>,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(json!({ "result": settle(&seen, &[id], Verdict::Keep).await? })))
+    Ok(Json(json!({ "message": settle(&seen, &[id], Verdict::Keep).await? })))
 }
 
 pub(crate) async fn accept_many(
     Extension(seen): Extension<Seen>,
     Body(said): Body<Settled>,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(json!({ "result": settle(&seen, &said.ids, Verdict::Accept).await? })))
+    Ok(Json(json!({ "message": settle(&seen, &said.ids, Verdict::Accept).await? })))
 }
 
 pub(crate) async fn keep_many(
     Extension(seen): Extension<Seen>,
     Body(said): Body<Settled>,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(json!({ "result": settle(&seen, &said.ids, Verdict::Keep).await? })))
+    Ok(Json(json!({ "message": settle(&seen, &said.ids, Verdict::Keep).await? })))
 }
 
 /// Opens a ticket, and says what it is called.
@@ -547,5 +547,5 @@ pub(crate) async fn ticket(
     Body(said): Body<Ticketed>,
 ) -> Result<Json<Value>, Failure> {
     let reference = open_ticket(&seen, id, &said.in_charge).await?;
-    Ok(Json(json!({ "result": format!("ticket {reference} opened"), "ticket": reference })))
+    Ok(Json(json!({ "message": format!("ticket {reference} opened"), "ticket": reference })))
 }

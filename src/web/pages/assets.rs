@@ -91,7 +91,6 @@ pub(crate) async fn list(
         }
         Err(failure) => Err(failure.to_string()),
     };
-    let status = if found.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let (found, error) = found.map_or_else(|why| (Default::default(), Some(why)), |found| (found, None));
     let total = usize::try_from(found.total).unwrap_or(usize::MAX);
     let sort = api::asked(&pairs, "sort").unwrap_or("name");
@@ -108,7 +107,7 @@ pub(crate) async fn list(
         kept: encode([("q", asked.as_str()), ("sort", sort)].into_iter()),
         asked,
     };
-    Ok((status, Page(page)).into_response())
+    Ok(Page(page).into_response())
 }
 
 fn head_of(
@@ -334,11 +333,15 @@ async fn statuses(
                 href: at("services"),
                 count: bad + usize::from(is_down),
                 last: seen.world.host(id).last_check.map(|at| seen.eyes.since(at)),
-                worst: format!("of {} services", services.len()),
+                worst: format!("of the host and {}", services_of(services.len())),
             },
         );
     }
     Ok(lines)
+}
+
+fn services_of(count: usize) -> String {
+    format!("{count} service{}", if count == 1 { "" } else { "s" })
 }
 
 fn facts(seen: &Seen, asset: &Asset) -> Vec<(&'static str, String)> {
