@@ -166,7 +166,7 @@ fn of_configuration(
     };
     match assets::find(connection, assets::Evidence::Host(host))?.first() {
         Some(id) => assets::asset(connection, *id),
-        None => Ok(Some(super::sync::of_host(&ground.inventory, host))),
+        None => Ok(Some(super::sync::bare(host))),
     }
 }
 

@@ -20,17 +20,20 @@ fn addresses_of(host: &Host) -> impl Iterator<Item = IpAddr> + '_ {
     std::iter::once(&host.address).chain(&host.aliases).filter_map(|text| text.parse().ok())
 }
 
-/// A host that no scan has seen yet.
-pub(super) fn of_host(inventory: &Inventory, name: &str) -> Asset {
-    let host = inventory.host_id(name).map(|id| inventory.host(id));
-    let addresses = host.into_iter().flat_map(addresses_of).map(AssetAddress::new).collect();
+/// A host that no scan has seen yet, without its addresses.
+pub(super) fn bare(name: &str) -> Asset {
     Asset {
         found_name: name.into(),
         host: Some(name.into()),
         origin: AssetOrigin::Configuration,
-        addresses,
         ..Asset::default()
     }
+}
+
+fn of_host(inventory: &Inventory, name: &str) -> Asset {
+    let host = inventory.host_id(name).map(|id| inventory.host(id));
+    let addresses = host.into_iter().flat_map(addresses_of).map(AssetAddress::new).collect();
+    Asset { addresses, ..bare(name) }
 }
 
 /// Does nothing where nothing changed: two lists are read and compared.
@@ -59,11 +62,12 @@ pub(super) async fn with(store: &Store, inventory: &Arc<Inventory>) -> Result<()
             })
             .await?;
     }
-    let lacks_address = |host: &Host, id: &AssetId| {
-        addresses_of(host).any(|address| held.get(&address).is_none_or(|owner| owner != id))
+    let lacks_address = |host: &Host| {
+        // Several hosts may say one address; it is the first one's, or whose a scan found it to be.
+        addresses_of(host).any(|address| !held.contains_key(&address))
     };
     let is_new = |host: &&Host| match links.get(&*host.name) {
-        Some(id) => lacks_address(host, id),
+        Some(_) => lacks_address(host),
         None => !renamed.contains(&*host.name),
     };
     let names: Vec<String> =
@@ -78,10 +82,7 @@ pub(super) async fn with(store: &Store, inventory: &Arc<Inventory>) -> Result<()
 fn add(connection: &Connection, names: &[String], inventory: &Inventory) -> rusqlite::Result<()> {
     for name in names {
         let fresh = of_host(inventory, name);
-        let Some(before) = known(connection, &fresh)? else {
-            assets::save(connection, &fresh)?;
-            continue;
-        };
+        let before = known(connection, &fresh)?.unwrap_or_else(|| bare(name));
         let mut asset = Asset { host: fresh.host.clone(), ..before };
         for one in fresh.addresses {
             // An address that another asset was seen at stays there: scans know better than names.

@@ -353,6 +353,23 @@ async fn a_network_tells_how_many_of_its_assets_are_monitored_and_its_switch_is_
 }
 
 #[tokio::test]
+async fn hosts_that_say_one_address_do_not_take_it_from_each_other() {
+    let site = site("hosts: {a: 127.0.0.1, b: 127.0.0.1, c: {address: 127.0.0.1, aliases: [192.0.2.3]}}");
+    let told = |assets: Vec<Asset>| {
+        let each = |asset: &Asset| format!("{} {}", asset.name(), asset.addresses.len());
+        assets.iter().map(each).collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        site.assets.sync().await.unwrap();
+        assert_eq!(told(site.list("").await), ["a 1", "b 0", "c 1"]);
+    }
+    site.scan(1, vec![host(3, vec![ssh("9.2")])]).await;
+    site.assets.sync().await.unwrap();
+    assert_eq!(told(site.list("").await), ["a 1", "b 0", "c 1"], "a scan finds the host that says it");
+    site.close().await;
+}
+
+#[tokio::test]
 async fn ids_and_orders_of_a_list_are_stable() {
     let site = site("hosts: {}");
     site.scan(1, vec![host(10, vec![]), host(9, vec![]), host(100, vec![])]).await;

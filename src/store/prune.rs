@@ -64,7 +64,7 @@ impl Pruner {
 /// What goes, and how long it is kept. In the SQL `?1` is the time before which it is too old, `?2` how many at once.
 type Step = (&'static str, fn(Retention) -> Duration);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     (
         "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 AND kind = 'state' LIMIT ?2)",
         |kept| kept.states,
@@ -85,6 +85,12 @@ const STEPS: [Step; 7] = [
     (
         "DELETE FROM alarm WHERE id IN \
          (SELECT id FROM alarm WHERE is_open = 0 AND last < ?1 AND closed < ?1 LIMIT ?2)",
+        |kept| kept.alarms,
+    ),
+    // Those that are settled: what is open or was kept says what is right.
+    (
+        "DELETE FROM anomaly WHERE id IN \
+         (SELECT id FROM anomaly WHERE status IN ('accepted', 'over') AND last < ?1 LIMIT ?2)",
         |kept| kept.alarms,
     ),
     ("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)", |kept| kept.audit),
@@ -130,6 +136,7 @@ mod tests {
             "message_at",
             "downtime_ended",
             "alarm_open",
+            "anomaly_status",
             "audit_at",
             "scan_ended",
         ];

@@ -110,20 +110,17 @@ async fn written(of: &Assets, mut filter: AssetFilter) -> Result<Response, Failu
 pub(crate) async fn find(of: &Assets, asked: &str) -> Result<Asset, Failure> {
     let text = asked.to_owned();
     let found = of.store().read(move |connection| {
-        if let Some(asset) =
-            text.parse().ok().map(|id| assets::asset(connection, AssetId(id))).transpose()?.flatten()
-        {
-            return Ok(Some(asset));
+        let by = |evidence| assets::find(connection, evidence).map(|found| found.first().copied());
+        // A host may be called by a number.
+        let mut id = by(Evidence::Host(&text))?;
+        if let (None, Ok(number)) = (id, text.parse()) {
+            id = assets::asset(connection, AssetId(number))?.map(|asset| asset.id);
         }
-        let address = text.parse::<IpAddr>().ok().map(Evidence::Address);
-        for evidence in
-            [Some(Evidence::Host(&text)), address, Some(Evidence::Name(&text))].into_iter().flatten()
-        {
-            if let Some(id) = assets::find(connection, evidence)?.first() {
-                return assets::asset(connection, *id);
-            }
+        if let (None, Ok(address)) = (id, text.parse()) {
+            id = by(Evidence::Address(address))?;
         }
-        Ok(None)
+        let id = id.map_or_else(|| by(Evidence::Name(&text)), |id| Ok(Some(id)))?;
+        id.map_or(Ok(None), |id| assets::asset(connection, id))
     });
     let found = found.await.map_err(Trouble::from)?;
     found.ok_or_else(|| Failure::Missing(format!("there is no asset `{asked}`")))
