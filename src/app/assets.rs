@@ -9,7 +9,7 @@ use vigia_core::model::id::TicketId;
 
 use super::parts::Parts;
 use crate::assets::Assets;
-use crate::runtime::Handle;
+use crate::runtime::{Handle, NotDone};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Chain;
 
@@ -22,8 +22,12 @@ pub(super) fn beside(handle: &Handle, store: &Store, state_dir: &Path, parts: &m
         Arc::new(move |order| {
             let handle = orders.clone();
             Box::pin(async move {
-                let done = handle.order(order).await.map_err(|error| error.to_string())?;
-                Ok(ticket_of(&done.events))
+                match handle.order(order).await {
+                    Ok(done) => Ok(ticket_of(&done.events)),
+                    // In effect: asking again would open a second one.
+                    Err(NotDone::NotKept(_)) => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
             })
         }),
     );

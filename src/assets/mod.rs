@@ -63,7 +63,8 @@ pub struct Learnt {
 
 /// The world as last published.
 pub type Worlds = Arc<dyn Fn() -> Arc<World> + Send + Sync>;
-/// Gives an order to the engine; the answer is the ticket that it opened or changed, or why not.
+/// Gives an order to the engine; the answer is the ticket that it opened or changed, or why not. None: it is done, and which
+/// ticket it was is not known.
 pub type Orders = Arc<
     dyn Fn(Order) -> Pin<Box<dyn Future<Output = Result<Option<TicketId>, String>> + Send>> + Send + Sync,
 >;

@@ -96,8 +96,11 @@ impl Assets {
         ticket.in_charge = in_charge;
         self.open(&anomaly, ticket, author.into()).await?.map_err(EditError::Refused)?;
         let kept = self.store().read(move |connection| anomalies::anomaly(connection, id)).await?;
-        kept.and_then(|one| one.ticket)
-            .ok_or_else(|| EditError::Refused("the engine opened no ticket".to_owned()))
+        kept.and_then(|one| one.ticket).ok_or_else(|| {
+            EditError::Refused(
+                "the ticket is opened, but not yet on the disk: do not open it again".to_owned(),
+            )
+        })
     }
 
     /// Opens it, or notes it in the one that is open.
@@ -123,7 +126,8 @@ impl Assets {
             Ok(opened) => opened.or(open),
             Err(why) => return Ok(Err(why)),
         };
-        let Some(opened) = opened else { return Ok(Err("the engine opened no ticket".to_owned())) };
+        // There is one, which the disk does not have yet: better without its number here than twice.
+        let Some(opened) = opened else { return Ok(Ok(())) };
         let id = anomaly.id;
         self.store().write(move |connection| anomalies::set_ticket(connection, id, opened)).await?;
         Ok(Ok(()))
