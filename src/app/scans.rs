@@ -39,8 +39,8 @@ fn hand(assets: Assets) -> jobs::Hand {
         let assets = assets.clone();
         Box::pin(async move {
             let looked = Looked {
-                targets: report.targets.addresses.clone(),
-                sweep: report.sweep.clone(),
+                targets: report.targets.addresses,
+                sweep: report.sweep,
                 stale_after: report.stale_after,
             };
             if let Err(error) = assets.observe(looked, report.ended).await {

@@ -198,7 +198,7 @@ pub enum Chosen {
 }
 
 /// Who learns from a scan before anything of it is written.
-pub type Hand = Arc<dyn Fn(Arc<Report>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+pub type Hand = Arc<dyn Fn(Report) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 /// Gives an order to the engine.
 pub type Give =
     Arc<dyn Fn(Operation) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;

@@ -3,11 +3,10 @@
 use vigia_core::model::id::Name;
 use vigia_core::model::time::Timestamp;
 
-use super::diff::Diff;
 use super::finding::Sweep;
 use super::targets::Targets;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Report {
     /// Its number in the store.
     pub scan: i64,
@@ -20,5 +19,4 @@ pub struct Report {
     pub targets: Targets,
     /// `is_complete` false: nothing may be concluded from silence.
     pub sweep: Sweep,
-    pub diff: Diff,
 }

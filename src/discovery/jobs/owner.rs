@@ -33,6 +33,7 @@ use super::{
 };
 use crate::discovery::report::Report;
 use crate::discovery::scan::{Progress, Stage};
+use crate::discovery::summary::Summary;
 use crate::discovery::targets::Targets;
 use crate::store::scans::{self, ScanState};
 use crate::telemetry::Chain;
@@ -55,7 +56,7 @@ struct Current {
     tell: Option<watch::Sender<Progress>>,
 }
 
-type Ended = (i64, Result<Found, String>);
+type Ended = (i64, Result<Summary, String>);
 type Prepared = (ScanJob, Result<Asked, NotDone>);
 
 pub struct Owner {
@@ -284,24 +285,17 @@ impl Owner {
             let (job, clock) = (one.job.clone(), self.wiring.clock.clone());
             self.running.spawn(async move {
                 let found = run::on_its_own(run).await;
-                if let Ok(found) = &found {
-                    let report = Report {
-                        scan: id,
-                        stale_after: job.as_ref().map_or(3, |job| job.stale_after),
-                        job: job.map(|job| job.name),
-                        ended: clock.now(),
-                        targets: found.targets.clone(),
-                        sweep: found.sweep.clone(),
-                        diff: found.diff.clone(),
-                    };
-                    if timeout(LEARN, hand(Arc::new(report))).await.is_err() {
-                        warn!(
-                            event = "scan.unheard",
-                            "nobody learnt of scan {id} in time; it is in the history"
-                        );
-                    }
+                let Ok(Found { targets, sweep, summary }) = found else {
+                    return (id, found.map(|found| found.summary));
+                };
+                let stale_after = job.as_ref().map_or(3, |job| job.stale_after);
+                let (job, ended) = (job.map(|job| job.name), clock.now());
+                // Handed over, not shared: what a large network showed is held once.
+                let report = Report { scan: id, stale_after, job, ended, targets, sweep };
+                if timeout(LEARN, hand(report)).await.is_err() {
+                    warn!(event = "scan.unheard", "nobody learnt of scan {id} in time; it is in the history");
                 }
-                (id, found)
+                (id, Ok(summary))
             });
         }
         for id in begun {
@@ -329,19 +323,19 @@ impl Owner {
     }
 
     /// A scan has ended, for whatever reason.
-    async fn end(&mut self, id: i64, found: Result<Found, String>) {
+    async fn end(&mut self, id: i64, found: Result<Summary, String>) {
         let Some(at) = self.current.iter().position(|one| one.live.id == id) else { return };
         let one = self.current.remove(at);
         let is_stopped = one.stop.is_cancelled();
         match found {
             Err(why) => self.close(&one, ScanState::Failed, why, None).await,
-            Ok(found) => {
+            Ok(summary) => {
                 let state = if is_stopped { ScanState::Stopped } else { ScanState::Finished };
                 let said = match is_stopped {
                     true => "cancelled; what was found until then is kept".to_owned(),
-                    false => self.act_on(&one, &found.summary).await,
+                    false => self.act_on(&one, &summary).await,
                 };
-                self.close(&one, state, said, Some(found.summary)).await;
+                self.close(&one, state, said, Some(summary)).await;
             }
         }
         self.begin_what_may().await;
@@ -358,7 +352,7 @@ impl Owner {
             let Some(at) = self.current.iter().position(|one| one.live.id == id) else { continue };
             let one = self.current.remove(at);
             let said = "vigia ended before the scan did; what was found until then is kept".to_owned();
-            self.close(&one, ScanState::Interrupted, said, found.ok().map(|found| found.summary)).await;
+            self.close(&one, ScanState::Interrupted, said, found.ok()).await;
         }
         let now = self.now();
         if let Err(error) = self.wiring.store.write(move |db| scans::interrupt(db, now)).await {

@@ -44,7 +44,6 @@ pub(super) struct Run {
 pub(super) struct Found {
     pub(super) targets: Targets,
     pub(super) sweep: Sweep,
-    pub(super) diff: Diff,
     pub(super) summary: Summary,
 }
 
@@ -99,7 +98,7 @@ async fn look(run: Run) -> Result<Found, String> {
     diff.look_at_page(&all_of(&shelf), &sweep, &is_target);
     let job = run.job.as_ref();
     let summary = Summary::of(&sweep, &diff, &|line| templates::block(job, line));
-    Ok(Found { targets: run.targets, sweep, diff, summary })
+    Ok(Found { targets: run.targets, sweep, summary })
 }
 
 /// All hosts of all pages as one.
@@ -126,8 +125,10 @@ async fn known(world: &World, request: &Request, shelf: &Shelf, scanner: &Scanne
 
 /// Tries the checks of what would be written; known services keep theirs.
 async fn try_offered(diff: &mut Diff, scanner: &Scanner) {
-    let is_tried =
-        |line: &&mut Line| matches!(line.verdict, Verdict::New | Verdict::Changed(_) | Verdict::Same);
+    let is_tried = |line: &&mut Line| {
+        matches!(line.verdict, Verdict::New | Verdict::Changed(_) | Verdict::Same)
+            && !line.proposal.services.is_empty()
+    };
     let mut lines: Vec<&mut Line> = diff.lines.iter_mut().filter(is_tried).collect();
     let mut proposals: Vec<Proposal> = lines.iter().map(|line| line.proposal.clone()).collect();
     trial::try_all(&mut proposals, FirstBad::Adjust, scanner.shared()).await;

@@ -1,6 +1,8 @@
 //! Scans of the network: what is under way, what was found, and the orders for both.
 
 use axum::extract::{Path, Query};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,19 +99,22 @@ fn item(row: &ScanRow) -> Value {
 }
 
 /// One scan with what it found, or how far it is.
-pub(crate) async fn scan(
-    Extension(seen): Extension<Seen>,
-    Path(id): Path<i64>,
-) -> Result<Json<Value>, Failure> {
+pub(crate) async fn scan(Extension(seen): Extension<Seen>, Path(id): Path<i64>) -> Result<Response, Failure> {
     let (row, summary) = seen.web.backend.scan(id).await?;
     let board = seen.web.backend.scans().borrow().clone();
     let progress = board.live.iter().find(|one| one.id == id).map(live);
     let mut item = item(&row);
     if let Value::Object(fields) = &mut item {
         fields.insert("progress".to_owned(), progress.unwrap_or_default());
-        fields.insert("report".to_owned(), summary.map_or(Value::Null, |summary| json!(*summary)));
     }
-    Ok(Json(item))
+    // What a large network showed is written out as it stands: a tree of it would be many times its size.
+    let report = summary.and_then(|summary| serde_json::to_string(&*summary).ok());
+    let mut text = item.to_string();
+    text.pop();
+    text.push_str(",\"report\":");
+    text.push_str(report.as_deref().unwrap_or("null"));
+    text.push('}');
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 #[derive(Deserialize)]

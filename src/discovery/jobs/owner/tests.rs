@@ -13,7 +13,6 @@ use super::record::row_of_job;
 use super::*;
 use crate::config::files::Request;
 use crate::discovery::insert::{Monitoring, Properties};
-use crate::discovery::summary::Summary;
 use crate::os::clock::Clock;
 use crate::store::scans::{Counts, Ending, ScanRow};
 use crate::store::{RunningWriter, Store};
@@ -42,7 +41,7 @@ struct House {
     stop: CancellationToken,
     owner: tokio::task::JoinHandle<()>,
     worlds: watch::Sender<Arc<World>>,
-    reports: Arc<Mutex<Vec<Arc<Report>>>>,
+    reports: Arc<Mutex<Vec<Report>>>,
     orders: Arc<Mutex<Vec<EngineOrder>>>,
     writer: RunningWriter,
 }
