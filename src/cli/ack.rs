@@ -154,7 +154,8 @@ enum DowntimeAct {
     /// Schedule a downtime
     #[command(before_help = "Examples:
   vigia downtime add web01 -m 'new disks' --for 2h
-  vigia downtime add web01 -m 'reboot some time tonight' --start 22:00 --end 06:00 --flexible 30m")]
+  vigia downtime add web01 -m 'reboot some time tonight' --start 22:00 --end 06:00 --flexible 30m
+  vigia downtime add --match group:linux -m patching --for 1h --preview")]
     Add(NewDowntime),
     /// List downtimes, of one object or all
     #[command(before_help = "Example:\n  vigia downtime list web01")]
@@ -172,8 +173,21 @@ enum DowntimeAct {
 
 #[derive(Debug, clap::Args)]
 struct NewDowntime {
-    #[command(flatten)]
-    objects: Objects,
+    /// `HOST` or `HOST/SERVICE`; several with spaces between
+    #[arg(value_name = "OBJECT", required_unless_present = "matching")]
+    objects: Vec<String>,
+    /// What a selector finds: `web*`, `group:linux`, `tag:env=prod`, `'*/HTTP'`; several times for more
+    #[arg(long = "match", value_name = "SELECTOR", conflicts_with = "objects")]
+    matching: Vec<String>,
+    /// Of what `--match` finds, the hosts or the services alone
+    #[arg(long, value_name = "WHICH", requires = "matching", value_parser = ["hosts", "services"])]
+    only: Option<String>,
+    /// Starts when the downtime of this number starts, and ends with it
+    #[arg(long, value_name = "ID")]
+    triggered_by: Option<u64>,
+    /// Show what it would act on, and do nothing
+    #[arg(long)]
+    preview: bool,
     /// Why
     #[arg(short = 'm', long = "message", value_name = "TEXT")]
     comment: String,
@@ -203,7 +217,32 @@ impl NewDowntime {
         if let Some(lasting) = &self.lasting {
             fields["for"] = json!(lasting);
         }
-        self.objects.body(fields)
+        if let Some(id) = self.triggered_by {
+            fields["triggered_by"] = json!(id);
+        }
+        fields["preview"] = json!(self.preview);
+        if self.matching.is_empty() {
+            return self.objects().body(fields);
+        }
+        fields["match"] = json!(self.matching);
+        fields["only"] = json!(self.only.as_deref().unwrap_or_default());
+        fields
+    }
+
+    fn objects(&self) -> Objects {
+        Objects::of(self.objects.clone())
+    }
+
+    fn add(&self, common: &Common, console: &mut Console) -> Answer {
+        let answer = Client::of(common).post(&Target::of(&["downtime"]), &self.body());
+        let answer = answer.map_err(|failure| self.objects().explain(failure))?;
+        if !self.preview || common.output == Format::Json {
+            return done(common, console, &answer);
+        }
+        for item in items(&answer) {
+            writeln!(console.out, "{}", object(item))?;
+        }
+        done(common, console, &answer)
     }
 }
 
@@ -211,10 +250,7 @@ impl Downtime {
     pub(super) fn run(&self, common: &Common, console: &mut Console) -> Answer {
         let client = Client::of(common);
         match &self.act {
-            DowntimeAct::Add(new) => {
-                let answer = client.post(&Target::of(&["downtime"]), &new.body());
-                done(common, console, &answer.map_err(|failure| new.objects.explain(failure))?)
-            }
+            DowntimeAct::Add(new) => new.add(common, console),
             DowntimeAct::Cancel { ids } => {
                 for id in ids {
                     let target = Target::of(&["downtimes", &id.to_string(), "cancel"]);

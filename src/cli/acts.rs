@@ -15,6 +15,10 @@ pub(super) struct Objects {
 }
 
 impl Objects {
+    pub(super) fn of(objects: Vec<String>) -> Self {
+        Self { objects }
+    }
+
     /// `fields` and whom they are about, as the API wants it.
     pub(super) fn body(&self, fields: Value) -> Value {
         let objects: Vec<Value> = self.objects.iter().map(|name| named(name)).collect();

@@ -16,6 +16,7 @@ mod discover;
 mod docs;
 mod manual;
 mod notify;
+mod period;
 mod recheck;
 mod reload;
 mod run;
@@ -106,6 +107,7 @@ pub(crate) enum Command {
     Man(docs::Man),
     Network(asset::Network),
     Notify(notify::Notify),
+    Period(period::Period),
     Recheck(recheck::Recheck),
     Reload(reload::Reload),
     Restore(backup::Restore),
@@ -133,6 +135,7 @@ impl Command {
             Self::Comment(args) => args.run(common, console),
             Self::Downtime(args) => args.run(common, console),
             Self::Notify(args) => args.run(common, console),
+            Self::Period(args) => args.run(common, console),
             Self::Recheck(args) => args.run(common, console),
             Self::Reload(args) => args.run(common, console),
             Self::Restore(args) => args.run(common, console),

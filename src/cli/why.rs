@@ -52,11 +52,8 @@ impl Why {
         let standing = part("standing");
         let object = clean(&self.object);
         writeln!(out, "{object} is {} {}.", text(standing, "state"), text(standing, "state_type"))?;
-        for sentence in told(standing) {
-            writeln!(out, "{sentence}")?;
-        }
-        for sentence in would(part("now")) {
-            writeln!(out, "{sentence}")?;
+        for sentence in part("says").as_array().into_iter().flatten().filter_map(Value::as_str) {
+            writeln!(out, "{}", clean(sentence))?;
         }
         writeln!(out)?;
         if items(answer).is_empty() {
@@ -73,44 +70,6 @@ impl Why {
         }
         table.print(out, style)
     }
-}
-
-/// How the telling of the problem stands.
-fn told(standing: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    if standing.get("all_off").and_then(Value::as_bool) == Some(true) {
-        lines.push("Messages are switched off for everything.".to_owned());
-    }
-    let told = standing.get("told").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let names: Vec<String> = told.iter().map(|told| clean(text(told, "contact"))).collect();
-    let of = number(standing, "number");
-    if !names.is_empty() {
-        let last = moment(number(standing, "last_notification"));
-        lines.push(format!("Told of the problem: {}; message {of} at {last}.", names.join(", ")));
-    }
-    match standing.get("held").filter(|held| held.is_object()) {
-        Some(held) => {
-            lines.push(format!("The next message is held: {}.", clean(text(held, "text"))));
-        }
-        None if number(standing, "next_notification") > 0 => {
-            lines.push(format!("Told again at {}.", moment(number(standing, "next_notification"))));
-        }
-        None => {}
-    }
-    lines
-}
-
-/// Who would hear of a problem now, and who would not.
-fn would(now: &Value) -> Vec<String> {
-    let list = |name: &str| now.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let names: Vec<String> = list("to").iter().filter_map(Value::as_str).map(clean).collect();
-    let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-    let state = text(now, "state");
-    let mut lines = vec![format!("A message that it is {state} would now reach: {names}.")];
-    for one in list("skipped") {
-        lines.push(format!("Not {}: {}.", clean(text(one, "contact")), clean(text(one, "text"))));
-    }
-    lines
 }
 
 fn said(item: &Value) -> String {

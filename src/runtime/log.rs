@@ -26,6 +26,10 @@ pub(super) fn event(event: &Event) {
             let service = subject.service.as_deref().unwrap_or_default();
             debug!(event = "notify.held", host = %subject.host, service, "{}: {hold}", kind.word());
         }
+        What::CheckHeld { subject, why } => {
+            let service = subject.service.as_deref().unwrap_or_default();
+            debug!(event = "check.held", host = %subject.host, service, "{subject} is not checked: {why}");
+        }
         What::NotificationsSwitched { on: true, author } => {
             info!(event = "notify.switched", "messages are on again, by {author}");
         }

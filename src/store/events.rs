@@ -44,6 +44,10 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
             notifications::log_delayed(db, at, subject, *until, author)
         }
         What::NotificationsSwitched { on, author } => notifications::log_switched(db, at, *on, author),
+        What::CheckHeld { subject, why } => {
+            let text = why.to_string();
+            NewLine { text: &text, ..NewLine::about(at, LogKind::CheckHeld, subject) }.write(db)
+        }
         What::WentStale { subject, last_check } => went_stale(db, at, subject, *last_check),
         What::Acknowledged { subject, acknowledgement: ack } => {
             let line = NewLine::about(at, LogKind::Acknowledged, subject);

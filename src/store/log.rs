@@ -22,6 +22,8 @@ pub enum LogKind {
     FlappingStopped,
     FlappingDisabled,
     Stale,
+    /// A check that was due did not run, and why.
+    CheckHeld,
     /// A message to somebody was decided; what became of it is in the outbox.
     Notified,
     /// Nobody was told, and which rule decided.
@@ -64,6 +66,7 @@ impl LogKind {
         Self::FlappingStopped,
         Self::FlappingDisabled,
         Self::Stale,
+        Self::CheckHeld,
         Self::Notified,
         Self::NotificationHeld,
         Self::ContactsSkipped,
@@ -101,6 +104,7 @@ impl LogKind {
             Self::FlappingStopped => "flapping-stopped",
             Self::FlappingDisabled => "flapping-disabled",
             Self::Stale => "stale",
+            Self::CheckHeld => "check-held",
             Self::Notified => "notified",
             Self::NotificationHeld => "notification-held",
             Self::ContactsSkipped => "contacts-skipped",

@@ -93,6 +93,10 @@ const RAIL: &[RailGroup] = &[
         ],
     },
     RailGroup {
+        name: "Planned",
+        entries: &[entry("downtimes", "Downtime", "/downtimes"), entry("comments", "Comments", "/comments")],
+    },
+    RailGroup {
         name: "Availability",
         entries: &[entry("services", "Services", "/services"), entry("hosts", "Hosts", "/hosts")],
     },

@@ -90,7 +90,7 @@ fn information(asked: &Asked) -> Option<String> {
             };
             Some(format!("/services?{name}={}", escape(group)))
         }
-        "6" => Some("/services?downtime=yes".to_owned()),
+        "6" => Some("/downtimes".to_owned()),
         "7" => Some("/services?sort=next_check".to_owned()),
         _ => None,
     }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use vigia_core::engine::selection::selects;
 use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::downtime::DowntimeKind;
-use vigia_core::model::id::{AlarmId, ObjectKey};
+use vigia_core::model::id::{AlarmId, Checkable, DowntimeId, ObjectKey};
 use vigia_core::model::operation::{LONGEST, NewTicket, Operation, Order, TicketNote};
+use vigia_core::model::selector::Selection;
 use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
@@ -219,9 +221,46 @@ pub(crate) fn with_services(world: &World, objects: &[ObjectKey]) -> Vec<ObjectK
     all
 }
 
-pub(crate) fn schedule(subject: ObjectKey, span: &Span, comment: Arc<str>) -> Operation {
+/// What a person may silence at once.
+const MOST_SELECTED: usize = 20_000;
+
+/// Objects by selectors, as in the `downtimes` of the files: a host stands for itself and its services, `only` narrows
+/// it to `hosts` or `services`.
+pub(crate) fn selected<'a>(
+    world: &World,
+    selectors: impl IntoIterator<Item = &'a str>,
+    only: &str,
+) -> Result<Vec<ObjectKey>, FieldError> {
+    let selection = match Selection::parse(selectors, false) {
+        Ok(selection) => selection,
+        Err(error) => return wrong("match", error.message),
+    };
+    let (hosts, services) = match only.trim() {
+        "" => (true, true),
+        "hosts" => (true, false),
+        "services" => (false, true),
+        _ => return wrong("only", "`hosts` or `services`"),
+    };
+    let inventory = &world.inventory;
+    let hosts = inventory.host_ids().filter(|_| hosts).map(Checkable::Host);
+    let services = inventory.service_ids().filter(|_| services).map(Checkable::Service);
+    let found = hosts.chain(services).filter(|object| selects(inventory, &selection, *object));
+    let keys: Vec<ObjectKey> = found.map(|object| inventory.key(object)).collect();
+    match keys.len() {
+        0 => wrong("match", "nothing matches this"),
+        1..=MOST_SELECTED => Ok(keys),
+        many => wrong("match", format!("{} objects match: at most 20,000 at once", words::count(many))),
+    }
+}
+
+pub(crate) fn schedule(
+    subject: ObjectKey,
+    span: &Span,
+    comment: Arc<str>,
+    triggered_by: Option<DowntimeId>,
+) -> Operation {
     let Span { start, end, kind } = *span;
-    Operation::ScheduleDowntime { subject, start, end, kind, comment, triggered_by: None }
+    Operation::ScheduleDowntime { subject, start, end, kind, comment, triggered_by }
 }
 
 /// The fields of a new ticket as they come in: all text.

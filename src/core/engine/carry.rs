@@ -75,6 +75,7 @@ impl Engine {
             started: now,
             seen: now,
             silent: HashMap::default(),
+            unchecked: HashMap::default(),
             waiting: Vec::new(),
             is_touched: false,
         };
@@ -113,12 +114,20 @@ impl Engine {
             removed: carried.absence.gone.len(),
         };
         let silent = std::mem::take(&mut self.silent);
+        let unchecked = std::mem::take(&mut self.unchecked);
+        let unchecked = unchecked.into_iter().map(|(object, why)| (old.key(object), why)).collect::<Vec<_>>();
+        let begun = Arc::clone(&self.world.records.planned);
         let silent = silent.into_iter().map(|(object, since)| (old.key(object), since)).collect::<Vec<_>>();
         self.settle(inventory, carried, now, events);
         self.silent = silent
             .into_iter()
             .filter_map(|(key, since)| Some((self.world.inventory.find_also_renamed(&key)?, since)))
             .collect();
+        self.unchecked = unchecked
+            .into_iter()
+            .filter_map(|(key, why)| Some((self.world.inventory.find_also_renamed(&key)?, why)))
+            .collect();
+        self.cover_more(&old, &begun, now, events);
         tell(events, now, told);
     }
 

@@ -46,7 +46,7 @@ use hashbrown::HashMap;
 use self::agenda::Agenda;
 use self::timers::{Timer, Timers};
 use self::world::{Restored, World};
-use crate::model::check::CheckResult;
+use crate::model::check::{CheckResult, Unchecked};
 use crate::model::event::{Event, What};
 use crate::model::id::{AlarmId, Checkable, CommentId, DowntimeId, HostId, ObjectKey, TicketId};
 use crate::model::inventory::SharedInventory;
@@ -80,6 +80,8 @@ pub struct Engine {
     seen: Timestamp,
     /// Passive checks for which silence stands in the place of a result, and since when.
     silent: HashMap<Checkable, Timestamp, RandomState>,
+    /// Checks that do not run, so that it is said once.
+    unchecked: HashMap<Checkable, Unchecked, RandomState>,
     /// What taking up the old statuses led to; leaves with the first step.
     waiting: Vec<Event>,
     /// Handing out checks changed what the world shows.

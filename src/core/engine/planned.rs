@@ -4,6 +4,7 @@
 //! A start that the clock skips in spring happens at the next instant there is; one that comes twice in autumn
 //! happens the first time. How long it lasts is counted in hours that pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::selection::selects;
 use super::timers::Timer;
 use crate::model::downtime::{Downtime, DowntimeKind, Plan, PlannedDowntime, Recurrence};
 use crate::model::event::Event;
-use crate::model::id::{Checkable, DowntimeId};
+use crate::model::id::{Checkable, DowntimeId, Name};
 use crate::model::inventory::Inventory;
 use crate::model::time::Timestamp;
 
@@ -119,6 +120,10 @@ impl PlannedDowntime {
     }
 }
 
+fn every_object(inventory: &Inventory) -> impl Iterator<Item = Checkable> + use<> {
+    inventory.host_ids().map(Checkable::Host).chain(inventory.service_ids().map(Checkable::Service))
+}
+
 impl Engine {
     /// After a restart or a reload: what begins next, and what should be running and was not begun yet.
     pub(super) fn plan_downtimes(&mut self, now: Timestamp, events: &mut Vec<Event>) {
@@ -158,27 +163,70 @@ impl Engine {
             return;
         }
         begun.insert(plan.name.clone(), start);
+        let inventory = Arc::clone(&self.world.inventory);
+        let covered = every_object(&inventory).filter(|object| plan.covers(&inventory, *object));
+        for object in covered {
+            self.plan_one(plan, object, start, now, events);
+        }
+    }
+
+    fn plan_one(
+        &mut self,
+        plan: &PlannedDowntime,
+        object: Checkable,
+        start: Timestamp,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
         let Some(end) = plan.end_of(start) else { return };
         let lasts = plan.duration.unwrap_or_else(|| end.since(start));
         let kind = if plan.flexible { DowntimeKind::Flexible(lasts) } else { DowntimeKind::Fixed };
+        let downtime = Downtime {
+            id: DowntimeId(0),
+            subject: self.world.inventory.key(object),
+            author: Arc::clone(&plan.author),
+            comment: Arc::clone(&plan.comment),
+            entered: now,
+            start,
+            end,
+            kind,
+            triggered_by: None,
+            started: None,
+        };
+        // It lies in its time, so there is nothing to refuse.
+        let _scheduled = self.schedule_downtime(object, downtime, now, events);
+    }
+
+    /// After a reload: an occurrence that had begun covers what it did not cover before, a host that was added or
+    /// came into a group.
+    pub(super) fn cover_more(
+        &mut self,
+        old: &Inventory,
+        begun: &BTreeMap<Name, Timestamp>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
         let inventory = Arc::clone(&self.world.inventory);
-        let hosts = inventory.host_ids().map(Checkable::Host);
-        let objects = hosts.chain(inventory.service_ids().map(Checkable::Service));
-        for object in objects.filter(|object| plan.covers(&inventory, *object)) {
-            let downtime = Downtime {
-                id: DowntimeId(0),
-                subject: inventory.key(object),
-                author: Arc::clone(&plan.author),
-                comment: Arc::clone(&plan.comment),
-                entered: now,
-                start,
-                end,
-                kind,
-                triggered_by: None,
-                started: None,
+        for plan in &inventory.downtimes {
+            let Some(start) = plan.running_start(now).filter(|start| begun.get(&plan.name) >= Some(start))
+            else {
+                continue;
             };
-            // It lies in its time, so there is nothing to refuse.
-            let _scheduled = self.schedule_downtime(object, downtime, now, events);
+            let before = old.downtimes.iter().find(|before| before.name == plan.name);
+            for object in every_object(&inventory).filter(|object| plan.covers(&inventory, *object)) {
+                let known = old.find(&inventory.key(object));
+                let was = before.zip(known).is_some_and(|(before, known)| before.covers(old, known));
+                if !was && !self.has_planned(object, plan, start) {
+                    self.plan_one(plan, object, start, now, events);
+                }
+            }
         }
+    }
+
+    /// It has the downtime of this occurrence, as under the name it had before.
+    fn has_planned(&self, object: Checkable, plan: &PlannedDowntime, start: Timestamp) -> bool {
+        let ids = self.index.downtimes.get(&object).into_iter().flatten();
+        let mut own = ids.filter_map(|id| self.world.records.downtimes.get(id));
+        own.any(|one| one.start == start && one.author == plan.author && one.comment == plan.comment)
     }
 }

@@ -52,7 +52,7 @@ impl Engine {
         let result = &*seen;
         match self.locate(result)? {
             Checkable::Host(id) => {
-                self.admit(id, result, now)?;
+                self.admit(id, result, now, events)?;
                 let inventory = &self.world.inventory;
                 let is_assumed =
                     result.source == Source::Active && Definition::of(inventory, id.object()).is_assumed_up();
@@ -63,7 +63,7 @@ impl Engine {
                 self.fold_host(id, state, result, now, events);
             }
             Checkable::Service(id) => {
-                self.admit(id, result, now)?;
+                self.admit(id, result, now, events)?;
                 let semantics = &self.world.inventory.semantics;
                 let state = verdict::of_service(result.verdict, result.source, semantics);
                 self.fold_service(id, state, result, now, events);
@@ -82,12 +82,18 @@ impl Engine {
     }
 
     /// What is not taken still was a check that ran: the next one is planned all the same.
-    fn admit<M: Member>(&mut self, id: M, result: &CheckResult, now: Timestamp) -> Result<(), Refusal> {
+    fn admit<M: Member>(
+        &mut self,
+        id: M,
+        result: &CheckResult,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
         let refused = self.refusal(id, result, now);
         if refused.is_some() && result.source == Source::Active {
             let inventory = Arc::clone(&self.world.inventory);
             let definition = Definition::of(&inventory, id.object());
-            self.plan_after_result(id, &definition, result.started, now);
+            self.plan_after_result(id, &definition, result.started, now, events);
         }
         refused.map_or(Ok(()), Err)
     }
@@ -207,7 +213,7 @@ impl Engine {
         }
         self.record_flapping(id, change, &definition, around.host_is_bad, now, events);
         if result.source == Source::Active {
-            self.plan_after_result(id, &definition, result.started, now);
+            self.plan_after_result(id, &definition, result.started, now, events);
         }
         let is_repeated = definition.policy.volatile && change.is_hard_problem;
         let acts = change.transition != Transition::Steady || is_repeated;

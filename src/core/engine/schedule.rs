@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Engine;
 use super::agenda::{Slot, in_phase, phase};
 use super::member::{Definition, Member};
 use super::period::Periods;
 use super::result::Change;
-use crate::model::check::{CheckResult, Job, Output, Source, Verdict};
+use super::{Engine, tell};
+use crate::model::check::{CheckResult, Job, Output, Source, Unchecked, Verdict};
+use crate::model::event::{Event, What};
 use crate::model::id::{Checkable, HostId, ObjectKey};
 use crate::model::inventory::Inventory;
 use crate::model::state::{HostState, State, StateType};
@@ -37,8 +38,11 @@ impl Engine {
                 }
                 None => return Some(self.start(object, slot)),
                 Some(hindrance) => {
-                    if let Hindrance::Until(later) = hindrance {
+                    if let Hindrance::Until(later, why) = hindrance {
                         self.agenda.plan(object, Some(later));
+                        let mut events = std::mem::take(&mut self.waiting);
+                        self.note_unchecked(object, Some(why), now, &mut events);
+                        self.waiting = events;
                     }
                     self.show_plan(object);
                     self.is_touched = true;
@@ -111,6 +115,7 @@ impl Engine {
     }
 
     fn start(&mut self, object: Checkable, slot: Slot) -> Job {
+        self.unchecked.remove(&object);
         let due = slot.due.expect("what the agenda pops was due");
         *self.agenda.slot_mut(object) =
             Slot { running: Some(due), ran_off_phase: slot.is_off_phase, ..Slot::default() };
@@ -152,14 +157,47 @@ impl Engine {
         let periods = Periods(&self.world.inventory.periods);
         if !periods.is_inside(policy.check_period, now) {
             let opening = self.fit_in_period(object, &definition, now);
+            let why = Unchecked::OutsidePeriod { opens: periods.opens(policy.check_period, now) };
             // A period that never opens again: look whether it does, and no more often than we would check.
-            return Some(Hindrance::Until(if opening > now { opening } else { now.after(wait) }));
+            return Some(Hindrance::Until(if opening > now { opening } else { now.after(wait) }, why));
         }
-        if self.world.execution_blocker(object, now).is_some() {
+        if let Some(master) = self.world.execution_blocker(object, now) {
             let is_soft = !self.world.glance(object).is_hard;
-            return Some(Hindrance::Until(now.after(if is_soft { policy.retry_interval } else { wait })));
+            let why = Unchecked::Dependency { on: self.world.inventory.key(master) };
+            return Some(Hindrance::Until(
+                now.after(if is_soft { policy.retry_interval } else { wait }),
+                why,
+            ));
         }
         None
+    }
+
+    /// Says once why an object is not checked; none: it is.
+    pub(super) fn note_unchecked(
+        &mut self,
+        object: Checkable,
+        why: Option<Unchecked>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(why) = why else {
+            self.unchecked.remove(&object);
+            return;
+        };
+        if self.unchecked.get(&object) == Some(&why) {
+            return;
+        }
+        let subject = self.world.inventory.key(object);
+        tell(events, now, What::CheckHeld { subject, why: why.clone() });
+        self.unchecked.insert(object, why);
+    }
+
+    /// The next check had to wait for its period.
+    fn waits_for_period(&self, definition: &Definition<'_>, from: Timestamp) -> Option<Unchecked> {
+        let periods = Periods(&self.world.inventory.periods);
+        let period = definition.policy.check_period;
+        let opens = periods.opens(period, from);
+        (!periods.is_inside(period, from)).then_some(Unchecked::OutsidePeriod { opens })
     }
 
     pub(super) fn may_be_checked(&self, object: Checkable) -> bool {
@@ -177,6 +215,7 @@ impl Engine {
         definition: &Definition<'_>,
         started: Timestamp,
         now: Timestamp,
+        events: &mut Vec<Event>,
     ) {
         let object = id.object();
         let ran = *self.agenda.slot(object);
@@ -191,7 +230,11 @@ impl Engine {
         } else {
             Some(self.regular(object, ran, policy.check_interval, started).max(now))
         };
+        let held = due.and_then(|due| self.waits_for_period(definition, due));
         let due = due.map(|due| self.fit_in_period(object, definition, due));
+        if held.is_some() {
+            self.note_unchecked(object, held, now, events);
+        }
         self.agenda.slot_mut(object).running = None;
         self.agenda.plan(object, due);
         id.status_mut(&mut self.world).next_check = due;
@@ -366,7 +409,7 @@ impl Engine {
 }
 
 enum Hindrance {
-    Until(Timestamp),
+    Until(Timestamp, Unchecked),
     /// Nobody is to look at it.
     Off,
 }

@@ -118,3 +118,26 @@ impl Output {
         Arc::new(Self { text: text.into(), ..Self::default() })
     }
 }
+
+/// Why a check that is due does not run. (`nagios-states.md` 6.4)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unchecked {
+    /// Outside the object's `check_period`; none: it never opens.
+    OutsidePeriod { opens: Option<Timestamp> },
+    /// A master that it depends on has failed.
+    Dependency { on: ObjectKey },
+}
+
+impl fmt::Display for Unchecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutsidePeriod { opens: Some(opens) } => {
+                write!(f, "outside its check_period, which opens {opens}")
+            }
+            Self::OutsidePeriod { opens: None } => {
+                f.write_str("outside its check_period, which never opens again")
+            }
+            Self::Dependency { on } => write!(f, "it depends on `{on}`, which has failed"),
+        }
+    }
+}

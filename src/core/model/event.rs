@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::acknowledgement::Acknowledgement;
 use super::alarm::Alarm;
-use super::check::Output;
+use super::check::{Output, Unchecked};
 use super::comment::Comment;
 use super::downtime::Downtime;
 use super::id::{AlarmId, CommentId, DowntimeId, Name, ObjectKey, TicketId};
@@ -67,6 +67,11 @@ pub enum What {
     NotificationsSwitched {
         on: bool,
         author: Arc<str>,
+    },
+    /// A check that was due does not run, and why. Said once when it begins, not each time.
+    CheckHeld {
+        subject: ObjectKey,
+        why: Unchecked,
     },
     WentStale {
         subject: ObjectKey,

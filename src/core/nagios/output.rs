@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    const VECTORS: &str = include_str!("../../../tests/vectors/output.yaml");
+    const VECTORS: &str = include_str!("../../../tests/vectors/nagios-output-vectors.yaml");
 
     #[derive(Deserialize)]
     struct Vectors {

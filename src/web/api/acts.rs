@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::check::{CheckResult, Output, Source, Verdict};
-use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
+use vigia_core::model::id::{AlarmId, CommentId, ObjectKey};
 use vigia_core::model::operation::{Operation, TicketNote};
 use vigia_core::model::state::{Condition, HostState, State};
 use vigia_core::model::ticket::TicketStatus;
@@ -70,7 +70,7 @@ impl Named {
 
 /// Whom an act is about.
 #[derive(Default, Deserialize)]
-struct Subjects {
+pub(super) struct Subjects {
     host: Option<String>,
     service: Option<String>,
     #[serde(default)]
@@ -78,7 +78,7 @@ struct Subjects {
 }
 
 impl Subjects {
-    fn keys(&self) -> Result<Vec<ObjectKey>, Failure> {
+    pub(super) fn keys(&self) -> Result<Vec<ObjectKey>, Failure> {
         let one =
             self.host.as_ref().map(|host| Named { host: host.clone(), service: self.service.clone() }.key());
         let keys: Vec<ObjectKey> = one.into_iter().chain(self.objects.iter().map(Named::key)).collect();
@@ -94,7 +94,7 @@ impl Subjects {
 /// A time as a text people write, or as seconds since the epoch.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum When {
+pub(super) enum When {
     Seconds(i64),
     Text(String),
 }
@@ -108,12 +108,12 @@ impl When {
     }
 }
 
-fn said(when: Option<&When>) -> String {
+pub(super) fn said(when: Option<&When>) -> String {
     when.map(When::text).unwrap_or_default()
 }
 
 /// One refused order of one is an error; of several it stands in the list.
-fn answer(what: &str, word: &str, answers: &Answers, end: &str) -> Result<Json<Value>, Failure> {
+pub(super) fn answer(what: &str, word: &str, answers: &Answers, end: &str) -> Result<Json<Value>, Failure> {
     if let (true, [(key, why)]) = (answers.done.is_empty(), answers.refused.as_slice()) {
         let key = key.to_string();
         let named = if why.contains(&key) { String::new() } else { format!(" ({key})") };
@@ -141,7 +141,7 @@ async fn each(
     answer(what, "number", &seen.give_each(&subjects.keys()?, order).await?, "")
 }
 
-fn done(message: impl Into<String>, done: &Done) -> Json<Value> {
+pub(super) fn done(message: impl Into<String>, done: &Done) -> Json<Value> {
     Json(
         json!({ "message": message.into(), "id": done.record, "reference": done.ticket.map(|ticket| ticket.to_string()) }),
     )
@@ -225,52 +225,6 @@ pub(crate) async fn delete_comment(
 ) -> Result<Json<Value>, Failure> {
     let answer = seen.give(Operation::DeleteComment { id: CommentId(id) }).await?;
     Ok(done("comment deleted", &answer))
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Silence {
-    #[serde(flatten)]
-    subjects: Subjects,
-    comment: String,
-    start: Option<When>,
-    end: Option<When>,
-    #[serde(rename = "for")]
-    length: Option<String>,
-    flexible: Option<String>,
-    /// Of hosts: their services too.
-    #[serde(default)]
-    services: bool,
-}
-
-pub(crate) async fn downtime(
-    Extension(seen): Extension<Seen>,
-    Body(asked): Body<Silence>,
-) -> Result<Json<Value>, Failure> {
-    let comment = orders::text("comment", &asked.comment)?;
-    let end = asked.length.clone().unwrap_or_else(|| said(asked.end.as_ref()));
-    let flexible = asked.flexible.as_deref().unwrap_or_default();
-    let span = orders::downtime_span(&said(asked.start.as_ref()), &end, flexible, &seen.eyes)?;
-    let mut keys = asked.subjects.keys()?;
-    if asked.services {
-        keys = orders::with_services(&seen.world, &keys);
-    }
-    let answers = seen.give_each(&keys, |subject| orders::schedule(subject, &span, comment.clone())).await?;
-    let end = format!(", {}", span.told(&seen.eyes));
-    answer("downtime for", "number", &answers, &end).map(|Json(mut body)| {
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("start_time".to_owned(), json!(span.start.as_second()));
-            fields.insert("end_time".to_owned(), json!(span.end.as_second()));
-        }
-        Json(body)
-    })
-}
-
-pub(crate) async fn cancel_downtime(
-    Extension(seen): Extension<Seen>,
-    Path(id): Path<u64>,
-) -> Result<Json<Value>, Failure> {
-    let answer = seen.give(Operation::CancelDowntime { id: DowntimeId(id) }).await?;
-    Ok(done("downtime cancelled", &answer))
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,8 @@ pub(super) mod messages;
 pub(super) mod objects;
 pub(super) mod process;
 pub(super) mod records;
+mod says;
+pub(super) mod silence;
 pub(super) mod users;
 pub(super) mod why;
 

@@ -13,6 +13,7 @@ use vigia_core::model::status::NotificationStatus;
 use vigia_core::model::time::Timestamp;
 
 use super::objects::{event, find, subject};
+use super::says;
 use super::{list, seconds};
 use crate::web::backend::{HistoryQuery, HistoryRow};
 use crate::web::error::Failure;
@@ -46,10 +47,19 @@ pub(crate) async fn why(
         rows.iter().filter(|row| contact.is_none_or(|name| concerns(row, name))).map(line).collect();
     let mut answer = list(rows.len(), rows);
     if let Some(fields) = answer.as_object_mut() {
-        fields.insert("standing".to_owned(), standing(&seen.world, object));
-        fields.insert("now".to_owned(), now(&seen.world, object, contact, seen.eyes.now));
+        let (standing, now) =
+            (standing(&seen.world, object), now(&seen.world, object, contact, seen.eyes.now));
+        fields.insert("says".to_owned(), json!(says::sentences(&standing, &now, &seen.eyes.zone)));
+        fields.insert("standing".to_owned(), standing);
+        fields.insert("now".to_owned(), now);
     }
     Ok(Json(answer))
+}
+
+/// What the answer says of now, in sentences, for the object's page.
+pub(crate) fn in_words(seen: &Seen, object: Checkable) -> Vec<String> {
+    let now = now(&seen.world, object, None, seen.eyes.now);
+    says::sentences(&standing(&seen.world, object), &now, &seen.eyes.zone)
 }
 
 /// `@SECONDS`, a date and a time, a time of day (the last one), or how long ago.

@@ -12,6 +12,7 @@ pub(super) const ABOUT_MESSAGES: &[LogKind] = &[
     LogKind::FlappingStarted,
     LogKind::FlappingStopped,
     LogKind::FlappingDisabled,
+    LogKind::CheckHeld,
     LogKind::Notified,
     LogKind::NotificationHeld,
     LogKind::ContactsSkipped,

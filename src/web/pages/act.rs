@@ -6,6 +6,7 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
+use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
 use vigia_core::model::operation::{Operation, TicketNote};
@@ -24,6 +25,8 @@ use crate::web::words;
 
 /// Rows that one form may act on.
 const MOST: usize = 1000;
+/// Of those that are shown before it is done.
+const SHOWN: usize = 200;
 
 /// Every act there is: its word in the address, its heading, and what its button says.
 const ACTS: &[(&str, &str, &str)] = &[
@@ -53,7 +56,11 @@ struct ActPage {
     act: String,
     button: &'static str,
     asked: Asked,
+    /// What was ticked.
+    chosen: Vec<String>,
+    /// All that it acts on, the first of it, and how many more.
     rows: Vec<Row>,
+    more: usize,
     unknown: Vec<String>,
     /// What will happen, in words.
     preview: String,
@@ -76,6 +83,7 @@ impl ActPage {
             ("downtime", "comment") => "Why",
             (_, "comment") => "Comment",
             (_, "flexible") => "Flexible",
+            (_, "match") => "Objects",
             (_, "title") => "Title",
             (_, "text") => "Text",
             (_, "priority") => "Priority",
@@ -92,9 +100,35 @@ impl Asked {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Those that were ticked.
     fn objects(&self) -> Vec<ObjectKey> {
         let objects = self.0.iter().filter(|(name, value)| name == "object" && !value.is_empty());
         objects.take(MOST).map(|(_, value)| ObjectKey::parse(value)).collect()
+    }
+
+    /// All that the act is about: those ticked, what a selector finds, and the services of hosts where they are meant.
+    fn meant(&self, world: &World, act: &str) -> Result<Vec<ObjectKey>, FieldError> {
+        let mut objects = self.objects();
+        if act != "downtime" {
+            return Ok(objects);
+        }
+        if self.get("services") == "yes" {
+            objects = orders::with_services(world, &objects);
+        }
+        let selectors = self.get("match").split(',').map(str::trim).filter(|text| !text.is_empty());
+        let selectors: Vec<&str> = selectors.collect();
+        if !selectors.is_empty() {
+            objects.extend(orders::selected(world, selectors, self.get("only"))?);
+            objects.sort();
+            objects.dedup();
+        }
+        Ok(objects)
+    }
+
+    /// The numbers of records that were ticked.
+    fn ids(&self) -> Vec<u64> {
+        let ids = self.0.iter().filter(|(name, _)| name == "id");
+        ids.filter_map(|(_, value)| value.parse().ok()).take(MOST).collect()
     }
 
     fn number(&self, name: &'static str) -> Result<u64, Failure> {
@@ -114,10 +148,13 @@ fn show(seen: &Seen, act: &str, asked: Asked, error: Option<FieldError>) -> Resu
     let Some((_, title, button)) = ACTS.iter().find(|(word, ..)| *word == act) else {
         return Err(Failure::Missing(format!("There is no act `{act}`.")));
     };
-    let objects = asked.objects();
+    let (objects, error) = match asked.meant(&seen.world, act) {
+        Ok(objects) => (objects, error),
+        Err(wrong) => (asked.objects(), error.or(Some(wrong))),
+    };
     let (mut rows, mut unknown) = (Vec::new(), Vec::new());
     let maker = Rows::new(&seen.world, &seen.eyes);
-    for key in &objects {
+    for key in objects.iter().take(SHOWN) {
         match seen.world.inventory.find(key) {
             Some(object) => rows.push(maker.row(object)),
             None => unknown.push(key.to_string()),
@@ -129,7 +166,9 @@ fn show(seen: &Seen, act: &str, asked: Asked, error: Option<FieldError>) -> Resu
         act: act.to_owned(),
         button,
         preview: preview(seen, act, &asked, &objects),
-        has_host: objects.iter().any(|key| key.service.is_none()),
+        chosen: asked.objects().iter().map(ToString::to_string).collect(),
+        more: objects.len().saturating_sub(SHOWN),
+        has_host: asked.objects().iter().any(|key| key.service.is_none()),
         asked,
         rows,
         unknown,
@@ -234,16 +273,28 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
         }
         "downtime" => downtime(seen, asked).await,
         "delete-comment" => {
-            seen.give(Operation::DeleteComment { id: CommentId(asked.number("id")?) }).await?;
-            said("Comment deleted")
+            let mut ids = asked.ids();
+            if ids.is_empty() {
+                ids.push(asked.number("id")?);
+            }
+            for id in &ids {
+                seen.give(Operation::DeleteComment { id: CommentId(*id) }).await?;
+            }
+            said(if ids.len() == 1 {
+                "Comment deleted".to_owned()
+            } else {
+                format!("{} comments deleted", ids.len())
+            })
         }
         "cancel-downtime" => {
-            let ids =
-                asked.0.iter().filter(|(name, _)| name == "id").filter_map(|(_, value)| value.parse().ok());
-            for id in ids {
-                seen.give(Operation::CancelDowntime { id: DowntimeId(id) }).await?;
+            let ids = asked.ids();
+            for id in &ids {
+                seen.give(Operation::CancelDowntime { id: DowntimeId(*id) }).await?;
             }
-            said("Downtime cancelled")
+            said(match ids.len() {
+                1 => "Downtime cancelled".to_owned(),
+                many => format!("{many} downtimes cancelled"),
+            })
         }
         "close-alarm" => {
             let id = asked.number("id")?;
@@ -269,14 +320,21 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
 }
 
 async fn each(seen: &Seen, asked: &Asked, order: impl Fn(ObjectKey) -> Operation) -> Result<Answers, Not> {
-    let objects = asked.objects();
+    each_of(seen, &asked.objects(), order).await
+}
+
+async fn each_of(
+    seen: &Seen,
+    objects: &[ObjectKey],
+    order: impl Fn(ObjectKey) -> Operation,
+) -> Result<Answers, Not> {
     if objects.is_empty() {
         return Err(Failure::Wrong(
             "Nothing is selected. Go back and tick the rows that are meant.".to_owned(),
         )
         .into());
     }
-    let answers = seen.give_each(&objects, order).await?;
+    let answers = seen.give_each(objects, order).await?;
     match (answers.done.is_empty(), answers.refused.first()) {
         (true, Some((_, why))) => Err(Failure::Refused(format!("Nothing was done: {why}.")).into()),
         (_, _) => Ok(answers),
@@ -314,13 +372,9 @@ async fn downtime(seen: &Seen, asked: &Asked) -> Outcome {
     let span =
         orders::downtime_span(asked.get("start"), asked.get("end"), asked.get("flexible"), &seen.eyes)?;
     let comment = orders::text("comment", asked.get("comment"))?;
-    let mut objects = asked.objects();
-    if asked.get("services") == "yes" {
-        objects = orders::with_services(&seen.world, &objects);
-    }
-    let pairs = objects.iter().map(|key| ("object".to_owned(), key.to_string())).collect();
-    let answers =
-        each(seen, &Asked(pairs), |subject| orders::schedule(subject, &span, comment.clone())).await?;
+    let objects = asked.meant(&seen.world, "downtime")?;
+    let order = |subject| orders::schedule(subject, &span, comment.clone(), None);
+    let answers = each_of(seen, &objects, order).await?;
     let zone = &seen.eyes.zone;
     let end = format!(
         " from {} until {}",

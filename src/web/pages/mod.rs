@@ -11,6 +11,7 @@ pub(super) mod messages;
 pub(super) mod object;
 pub(super) mod overview;
 pub(super) mod public;
+pub(super) mod remarks;
 pub(super) mod system;
 pub(super) mod tickets;
 

@@ -19,6 +19,7 @@ use vigia_core::nagios::perfdata::{self, Metric};
 use vigia_core::nagios::threshold::Range;
 
 use super::LogLine;
+use crate::web::api::why;
 use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
@@ -52,6 +53,11 @@ struct ObjectPage {
     graphs: Vec<Graph>,
     ribbons: Vec<Ribbon>,
     events: Vec<LogLine>,
+    /// How the telling of it stands, as `vigia why` says it, and what was decided, newest first.
+    says: Vec<String>,
+    decided: Vec<LogLine>,
+    /// The messages themselves.
+    messages_at: String,
     comments: Vec<Remark>,
     downtimes: Vec<Planned>,
     alarms: Vec<(String, String)>,
@@ -79,6 +85,7 @@ struct ObjectPage {
 /// What the store and the files know of an object.
 struct Past {
     history: Vec<HistoryRow>,
+    decided: Vec<HistoryRow>,
     month: Vec<Segment>,
     definition: Option<Definition>,
 }
@@ -161,6 +168,7 @@ async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Fai
     let history =
         HistoryQuery { subject: Some(key.clone()), limit: HISTORY_SHOWN, ..HistoryQuery::default() };
     let history = seen.web.backend.history(history).await.unwrap_or_default();
+    let decided = decided(&seen, &key).await;
     let month = seen.web.backend.ribbon(key.clone(), seen.eyes.now.before(MONTH)).await.unwrap_or_default();
     let wants_definition = asked.iter().any(|(name, _)| name == "defined");
     let definition = if wants_definition { Some(definition(&seen, key.clone()).await) } else { None };
@@ -171,7 +179,18 @@ async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Fai
     }
     let section = if key.service.is_some() { "services" } else { "hosts" };
     let frame = seen.live_frame(key.to_string(), section, view, &query);
-    Ok(Page(build(&seen, frame, object, key, &Past { history, month, definition })).into_response())
+    Ok(Page(build(&seen, frame, object, key, &Past { history, decided, month, definition })).into_response())
+}
+
+/// Who was told, who was not, and what ran; changes of state stand in the history beside it.
+async fn decided(seen: &Seen, key: &ObjectKey) -> Vec<HistoryRow> {
+    let subject = Some(key.clone());
+    let limit = 3 * HISTORY_SHOWN;
+    let wanted = HistoryQuery { subject, limit, is_about_messages: true, ..HistoryQuery::default() };
+    let mut rows = seen.web.backend.history(wanted).await.unwrap_or_default();
+    rows.retain(|row| row.state.is_none());
+    rows.truncate(HISTORY_SHOWN);
+    rows
 }
 
 async fn definition(seen: &Seen, key: ObjectKey) -> Definition {
@@ -233,6 +252,9 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Pa
         graphs: graphs(&facts.output.perfdata),
         ribbons: ribbons(seen, &past.month),
         events: past.history.iter().map(|row| LogLine::of(row, &seen.eyes)).collect(),
+        says: why::in_words(seen, object),
+        decided: past.decided.iter().map(|row| LogLine::of(row, &seen.eyes)).collect(),
+        messages_at: messages_at(&key),
         comments: comments(seen, &key),
         downtimes: downtimes(seen, &key),
         alarms: world
@@ -392,6 +414,11 @@ fn downtimes(seen: &Seen, key: &ObjectKey) -> Vec<Planned> {
         },
     };
     planned.take(100).map(plan).collect()
+}
+
+fn messages_at(key: &ObjectKey) -> String {
+    let service = key.service.as_deref().map(|service| format!("&service={}", escape(service)));
+    format!("/notifications?host={}{}", escape(&key.host), service.unwrap_or_default())
 }
 
 fn alarm_line(seen: &Seen, alarm: &Alarm) -> (String, String) {

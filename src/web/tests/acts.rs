@@ -110,3 +110,67 @@ async fn the_api_acts_as_the_forms_do() {
         StatusCode::BAD_REQUEST
     );
 }
+
+#[tokio::test]
+async fn a_downtime_for_a_selector_is_shown_first_and_then_made() {
+    let site = site();
+    let body = |preview: bool| {
+        serde_json::json!({"match": "192.0.2.194/*", "comment": "move", "for": "2h", "preview": preview})
+            .to_string()
+    };
+    let post = |body: String| {
+        let request = ask(Method::POST, "/api/v1/downtime").header(header::COOKIE, as_user("ivo"));
+        request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap()
+    };
+    let answer: Value =
+        serde_json::from_str(&text(site.send(post(body(true)), local()).await).await).unwrap();
+    let total = answer["total"].as_u64().unwrap();
+    assert!(total > 1 && site.backend.orders.lock().unwrap().is_empty(), "{answer}");
+    assert!(answer["message"].as_str().unwrap().starts_with("would be for "), "{answer}");
+    site.send(post(body(false)), local()).await;
+    assert_eq!(site.backend.orders.lock().unwrap().len() as u64, total);
+    let wrong = serde_json::json!({"match": "no-such-*", "comment": "x", "for": "2h"}).to_string();
+    let answer = text(site.send(post(wrong), local()).await).await;
+    assert!(answer.contains("nothing matches"), "{answer}");
+    let page = text(
+        site.send(
+            ask(Method::GET, "/act/downtime?match=192.0.2.194%2F*&end=2h").body(Body::empty()).unwrap(),
+            local(),
+        )
+        .await,
+    )
+    .await;
+    assert!(page.contains("192.0.2.194/MYSQL") && page.contains("What it acts on"), "{page}");
+}
+
+#[tokio::test]
+async fn comments_downtimes_and_the_reason_for_each_message_have_their_place() {
+    let site = site();
+    let page = |path: &'static str| {
+        let site = &site;
+        async move {
+            let request = ask(Method::GET, path).header(header::COOKIE, as_user("ivo"));
+            text(site.send(request.body(Body::empty()).unwrap(), local()).await).await
+        }
+    };
+    let comments = page("/comments").await;
+    assert!(comments.contains("Delete the selected"), "{comments}");
+    let downtimes = page("/downtimes").await;
+    assert!(
+        downtimes.contains("Cancel the selected") && downtimes.contains("/act/downtime?back="),
+        "{downtimes}"
+    );
+    let object = page("/hosts/192.0.2.194/services/MYSQL").await;
+    for says in [
+        "Who is told, and why not",
+        "Told of the problem: ana, ben; message 2 at ",
+        "The next message is held: acknowledged.",
+        "PROBLEM not to ben",
+        "/notifications?host=192.0.2.194&amp;service=MYSQL",
+    ] {
+        assert!(
+            object.contains(says) || object.contains(&says.replace("&amp;", "&#38;")),
+            "{says}: {object}"
+        );
+    }
+}

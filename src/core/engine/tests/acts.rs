@@ -282,3 +282,61 @@ fn a_comment_that_is_kept_stays_when_the_acknowledgement_ends() {
     assert_eq!(texts, ["on it"]);
     assert_eq!(story.now, Timestamp::from_second(START + 120));
 }
+
+/// The checks that are handed out now.
+fn due(story: &mut Story) -> Vec<String> {
+    let now = story.now;
+    std::iter::from_fn(|| story.engine.take_due(now)).map(|job| job.key().to_string()).collect()
+}
+
+#[test]
+fn a_check_outside_its_period_waits_for_the_next_instant_inside_and_that_is_said_once() {
+    let mut made = web(Own::default(), vec![]);
+    made.services[0].policy = Arc::new(Policy { check_period: EVENINGS, ..policy() });
+    let mut story = story(made);
+    let planned = |story: &Story| match story.object("web/http") {
+        crate::model::id::Checkable::Service(id) => story.engine.world().service(id).next_check.unwrap(),
+        crate::model::id::Checkable::Host(_) => panic!("a service"),
+    };
+    // The period opens at 1000; a part of the interval is added, so that it does not open with a burst.
+    let first = planned(&story).as_second() - START;
+    assert!((1000..1300).contains(&first), "{first}");
+    for second in [100, 999] {
+        story.wait_until(second);
+        assert!(!due(&mut story).contains(&"web/http".to_owned()), "at {second}");
+    }
+    story.wait_until(first + 1);
+    assert!(due(&mut story).contains(&"web/http".to_owned()));
+    // A result in the last minutes: the next check is tomorrow, and why is said.
+    story.sees(6390, "web/http", 0).sees(6395, "web/http", 0);
+    let next = planned(&story).as_second() - START;
+    assert!((87_400..87_700).contains(&next), "{next}");
+    assert_snapshot!(story.told(), @r#"6390: CheckHeld { subject: ObjectKey { host: "web", service: Some("http") }, why: OutsidePeriod { opens: Some(2023-11-15T22:30:00Z) } }"#);
+}
+
+#[test]
+fn a_check_that_depends_on_what_failed_is_not_run_and_that_is_said_once() {
+    use crate::model::dependency::{Dependency, FailureStates};
+    let mut made = web(Own::default(), vec![]);
+    let on = crate::model::id::Checkable::Host(crate::model::id::HostId(0));
+    made.services[0].depends_on = vec![Dependency {
+        on,
+        execution_failure: FailureStates {
+            states: crate::model::policy::StateSet::NONE.with(1),
+            pending: false,
+        },
+        notification_failure: FailureStates::default(),
+        period: None,
+        inherits_parent: false,
+    }];
+    made.hosts[0].policy = Arc::new(Policy { max_check_attempts: 1, ..policy() });
+    let mut story = story(made);
+    story.sees(10, "web", 2);
+    story.events.clear();
+    for second in (60..1500).step_by(60) {
+        story.wait_until(second);
+        assert!(!due(&mut story).contains(&"web/http".to_owned()), "at {second}");
+    }
+    story.step(Input::Tick).unwrap();
+    assert_snapshot!(story.told(), @r#"300: CheckHeld { subject: ObjectKey { host: "web", service: Some("http") }, why: Dependency { on: ObjectKey { host: "web", service: None } } }"#);
+}

@@ -173,3 +173,35 @@ fn what_began_while_nobody_was_there_begins_at_the_start_and_what_was_cancelled_
     story.wait_until(1600);
     assert_eq!(story.engine.world().records.downtimes.len(), 0);
 }
+
+#[test]
+fn what_is_added_while_an_occurrence_runs_is_covered_by_it_and_nothing_twice() {
+    let mut story = Story::new(site());
+    story.wait_until(1100);
+    let mut more = inventory(
+        vec![
+            (host("web"), vec![service("http"), service("ssh")], vec![]),
+            (host("db"), vec![], vec![]),
+            (host("web2"), vec![], vec![]),
+        ],
+        vec![],
+    );
+    more.contacts = vec![contact("ana")];
+    let only = Selection::parse(["web*"], false).unwrap();
+    more.downtimes = vec![PlannedDowntime { only, ..plan("mon-sun 22:30", 10, TimeZone::UTC) }];
+    let more = Arc::new(more);
+    story.all();
+    story.orders(1105, Operation::CancelDowntime { id: DowntimeId(2) }).unwrap();
+    story.step(Input::Reload(Arc::clone(&more))).unwrap();
+    story.step(Input::Reload(more)).unwrap();
+    story.wait_until(1120);
+    let told = story.told();
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("downtime")).collect();
+    assert_snapshot!(lines.join("\n"), @r"
+    1105: downtime 2 ended: Cancelled
+    1105: downtime 3 of web2 scheduled
+    1105: downtime 4 of web/ssh scheduled
+    1105: downtime 3 started
+    1105: downtime 4 started
+    ");
+}
