@@ -114,9 +114,19 @@ impl Owner {
                     self.look_at_world(&world);
                 }
             }
+            self.miss_lost().await;
             self.publish();
         }
         self.finish().await;
+    }
+
+    /// A task that ended by a mistake of ours tells nothing: without any left, what is said to run does not.
+    async fn miss_lost(&mut self) {
+        let lost = self.current.iter().find(|one| one.live.begun.is_some()).map(|one| one.live.id);
+        if let Some(id) = lost.filter(|_| self.running.is_empty()) {
+            let said = "it ended by a mistake in vigia; its log says more, please report it";
+            self.end(id, Err(said.to_owned())).await;
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -69,6 +69,7 @@ async fn house_in(folder: tempfile::TempDir, jobs: Vec<ScanJob>) -> House {
         state_dir: folder.path().to_path_buf(),
         limit: watch::channel(65_536).1,
         hand: Arc::new(move |report| {
+            assert!(report.job.as_deref() != Some("rash"), "as a mistake in whoever learns of it");
             heard.lock().unwrap().push(report);
             Box::pin(std::future::ready(()))
         }),
@@ -309,6 +310,17 @@ async fn a_job_comes_round_by_itself_and_its_mistakes_are_in_the_history() {
     assert_eq!(of("wrong").state, ScanState::Failed, "{rows:#?}");
     assert!(of("wrong").said.as_deref().is_some_and(|said| said.contains("there is no network `gone`")));
     assert!(board.borrow().jobs.iter().all(|one| one.next.is_some()), "both come round again");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_scan_that_a_mistake_of_ours_ended_is_said_to_have_failed_and_others_go_on() {
+    let house = house(vec![ScanJob { scan: "1".into(), ..job("rash") }]).await;
+    let id = house.jobs.start_job("rash", "ana".into()).await.unwrap();
+    let (row, _) = house.ended(id).await;
+    assert_eq!(row.state, ScanState::Failed);
+    let next = house.jobs.start(ask("127.0.0.1", "1", "T5"), "ana".into()).await.unwrap();
+    assert_eq!(house.ended(next).await.0.state, ScanState::Finished);
     house.close().await;
 }
 
