@@ -6,6 +6,7 @@ mod names;
 mod notifications;
 mod records;
 mod statuses;
+mod timeline;
 mod trouble;
 
 use std::path::Path;
