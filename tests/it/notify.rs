@@ -320,6 +320,23 @@ async fn an_unknown_contact_or_channel_is_refused_with_what_there_is() {
 }
 
 #[tokio::test]
+async fn a_contact_without_channels_is_warned_of_and_what_it_would_hear_is_kept() {
+    let yaml = "defaults: {max_check_attempts: 1}
+contacts: {ana: {options: [down, critical, recovery]}}
+hosts: {web1: {check: {passive: {}}, services: {HTTP: {passive: {}}}}}\n";
+    let daemon = daemon(yaml).await;
+    let problems = daemon.get("/api/v1/config").await["problems"].to_string();
+    assert!(problems.contains("no way to be told anything"), "{problems}");
+    let (code, said) = test(&daemon, &["ana"]).await;
+    assert!(code == Some(1) && said.contains("has no channel"), "{said}");
+    submit(&daemon, 2, "HTTP CRITICAL: 503").await;
+    let listed = daemon.wait_for_total("/api/v1/notifications", 1).await;
+    assert_eq!(listed["items"][0]["channels"], json!([]), "{listed}");
+    assert!(daemon.text("/notifications").await.1.contains("no channel"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn an_administrators_template_is_used_and_one_with_a_mistake_is_not() {
     let smtp = Smtp::start();
     let yaml = format!(

@@ -2,6 +2,7 @@
 
 mod absent;
 mod acts;
+mod crowds;
 pub(super) mod fixture;
 mod ledger;
 mod messages;
