@@ -1,4 +1,4 @@
-//! What vigia does beside telling people: event handlers, and the webhooks and programs of rules.
+//! What vigia does beside mails: event handlers, webhooks in every format, and the webhooks and programs of rules.
 
 use std::path::{Path, PathBuf};
 
@@ -155,5 +155,66 @@ hosts: {{web1: {{check: {{passive: {{}}}}, contacts: [ana], services: {{MYSQL: {
     let page = daemon.text("/notifications").await.1;
     assert!(page.contains("rule dba-hook"), "{page}");
     assert!(hook.hits_on("/ana", 0).await.iter().all(|hit| hit.path != "/ana"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_problem_and_its_end_have_the_body_that_each_receiver_wants() {
+    let hook = Hook::start().await;
+    let formats = [
+        ("json", "/json"),
+        ("slack", "/slack"),
+        ("mattermost", "/mattermost"),
+        ("teams", "/teams"),
+        ("telegram", "/bot1:x/sendMessage?chat_id=-5"),
+        ("ntfy", "/alerts"),
+        ("pagerduty", "/v2/enqueue?routing_key=R"),
+        ("alertmanager", "/am"),
+    ];
+    let contact = |(format, path): &(&str, &str)| {
+        format!("  {format}: {{webhook: {{url: \"{}\", format: {format}}}}}\n", hook.url(path))
+    };
+    let contacts: String = formats.iter().map(contact).collect();
+    let yaml = format!(
+        "defaults: {{max_check_attempts: 1}}
+contacts:
+{contacts}hosts: {{web1: {{check: {{passive: {{}}}}, services: {{HTTP: {{passive: {{}}}}}}}}}}\n"
+    );
+    let daemon = TestDaemon::start(&[("vigia.yaml", &yaml)]).await;
+    submit(&daemon, "HTTP", 2, "HTTP CRITICAL: <503>").await;
+    submit(&daemon, "HTTP", 0, "HTTP OK").await;
+    let both = async |path: &str| {
+        let hits = hook.hits_on(path, 2).await;
+        (hits[0].body.clone(), hits[1].body.clone())
+    };
+    let (bad, good) = both("/json").await;
+    assert_eq!((&bad["kind"], &good["kind"]), (&json!("PROBLEM"), &json!("RECOVERY")));
+    assert_eq!((&bad["output"], &bad["problem"]), (&json!("HTTP CRITICAL: <503>"), &good["problem"]));
+    for (path, output) in [("/slack", "HTTP CRITICAL: &lt;503&gt;"), ("/mattermost", "HTTP CRITICAL: <503>")]
+    {
+        let (bad, good) = both(path).await;
+        let attachment = &bad["attachments"][0];
+        assert!(attachment["text"].to_string().contains(output), "{path}: {bad}");
+        assert_ne!(attachment["color"], good["attachments"][0]["color"], "{path}");
+    }
+    let (bad, good) = both("/teams").await;
+    let colour = |body: &serde_json::Value| body["attachments"][0]["content"]["body"][0]["color"].clone();
+    assert_eq!((colour(&bad), colour(&good)), (json!("Attention"), json!("Good")));
+    let (bad, good) = both("/bot1:x/sendMessage").await;
+    assert!(bad["text"].to_string().contains("PROBLEM: HTTP on web1 is CRITICAL"), "{bad}");
+    assert!(good["text"].to_string().contains("RECOVERY") && good["chat_id"] == "-5", "{good}");
+    let (bad, good) = both("/").await;
+    assert_eq!(
+        (&bad["priority"], &good["priority"], &bad["topic"]),
+        (&json!(5), &json!(3), &json!("alerts"))
+    );
+    let (bad, good) = both("/v2/enqueue").await;
+    assert_eq!((&bad["event_action"], &good["event_action"]), (&json!("trigger"), &json!("resolve")));
+    assert_eq!(bad["dedup_key"], good["dedup_key"]);
+    assert_eq!(bad["payload"]["severity"], "critical");
+    let (bad, good) = both("/am").await;
+    assert_eq!((&bad["status"], &good["status"]), (&json!("firing"), &json!("resolved")));
+    assert_eq!(bad["alerts"][0]["fingerprint"], good["alerts"][0]["fingerprint"]);
+    assert_eq!(bad["alerts"][0]["labels"], good["alerts"][0]["labels"]);
     daemon.stop().await;
 }
