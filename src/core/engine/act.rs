@@ -18,7 +18,7 @@ use crate::model::inventory::Inventory;
 use crate::model::message::{About, Addressee, Channel, Message, MessageId, MessageKind, Notice};
 use crate::model::notification::{Act, Acts, Skip};
 use crate::model::policy::Handler;
-use crate::model::rule::Rule;
+use crate::model::rule::{Rule, Tri};
 use crate::model::state::Condition;
 use crate::model::time::Timestamp;
 
@@ -107,8 +107,9 @@ impl Engine {
         };
         let before = acts.clone();
         // A program is no message: the switches of messages say nothing of it.
-        let is_silent =
-            self.world.records.notifications_off || !status.switches.notifications.unwrap_or(true);
+        let is_silent = self.world.records.notifications_off
+            || !status.switches.notifications.unwrap_or(true)
+            || (rule.when.in_downtime == Tri::Off && self.is_host_in_downtime(id.object()));
         let mut next = None;
         if !is_silent {
             self.tell_by_rule(id, rule, &mut acts, &mut next, now, events);
@@ -136,6 +137,12 @@ impl Engine {
         if let Some(next) = next.filter(|next| *next > now) {
             self.timers.set(next, Timer::Rules(id.object()));
         }
+    }
+
+    /// Of a service: its host's downtime holds its messages, as it does the usual ones.
+    fn is_host_in_downtime(&self, object: Checkable) -> bool {
+        let host = Checkable::Host(self.world.inventory.host_of(object));
+        host != object && self.world.glance(host).in_downtime
     }
 
     #[expect(clippy::too_many_arguments, reason = "one act, taken apart")]

@@ -165,6 +165,12 @@ impl Engine {
                 self.downtime_is_over(object, &downtime, how, now, events);
             }
             self.wake_rules(object, now);
+            if let Checkable::Host(host) = object {
+                let inventory = Arc::clone(&self.world.inventory);
+                for service in &inventory.host(host).services {
+                    self.wake_rules(Checkable::Service(*service), now);
+                }
+            }
         }
     }
 

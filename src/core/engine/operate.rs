@@ -184,7 +184,10 @@ impl Engine {
         tell(events, now, What::Switched { subject, switch, author });
         match switch {
             Switch::ActiveChecks(_) => self.plan_anew(object, now),
-            Switch::Notifications(true) => self.look_soon(object, now),
+            Switch::Notifications(true) => {
+                self.look_soon(object, now);
+                self.wake_rules(object, now);
+            }
             Switch::FlapDetection(_) => self.flap_detection_may_be_off(object, now, events),
             Switch::PassiveChecks(_)
             | Switch::Notifications(false)

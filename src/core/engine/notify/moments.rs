@@ -250,6 +250,7 @@ impl Engine {
             if held.is_some_and(|held| held.hold == Hold::AllOff) {
                 self.look_soon(object, now);
             }
+            self.wake_rules(object, now);
         }
     }
 

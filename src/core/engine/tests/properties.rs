@@ -23,6 +23,7 @@ use crate::model::inventory::Inventory;
 use crate::model::operation::{HowToNotify, Operation, Order, Switch, TicketNote};
 use crate::model::period::PeriodId;
 use crate::model::policy::{FlapPolicy, Policy, StateSet};
+use crate::model::rule::{Rule, RuleStates, When};
 use crate::model::service::Service;
 use crate::model::state::StateType;
 use crate::model::status::Status;
@@ -100,7 +101,7 @@ fn site() -> Inventory {
             ),
             (host("db", 1), vec![service("sql", 2, |policy| policy.volatile = true)], vec!["router"]),
         ],
-        vec![rule()],
+        vec![rule(), paging()],
     );
     made.periods.push(ledger::even_hours("even hours"));
     made.contacts = ledger::people(EVEN_HOURS);
@@ -108,6 +109,17 @@ fn site() -> Inventory {
     made.downtimes =
         vec![PlannedDowntime { name: "nightly".into(), ..planned::plan("day 23:20", 20, TimeZone::UTC) }];
     made
+}
+
+/// Tells and runs beside the ticket, soft problems too, again and again.
+fn paging() -> Rule {
+    let RuleStates { hosts, services } = rule().when.states;
+    let states = RuleStates { hosts, services: services.with(1) };
+    let when = When { hard: false, lasting: Duration::from_secs(90), states, ..rule().when };
+    let repeat = Some(Duration::from_secs(700));
+    let notify = vec!["boss".into(), "ben".into()];
+    let run = Some(vec!["/bin/page".to_owned()]);
+    Rule { name: "paging".into(), when, ticket: None, notify, run, repeat, ..rule() }
 }
 
 /// The third period: every other hour, so that it opens and closes within a history.
