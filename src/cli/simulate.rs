@@ -144,6 +144,16 @@ fn line(event: &Event) -> Option<Line> {
             why: escalated.to_owned(),
         });
     }
+    if let What::ActionDue(message) = &event.what {
+        let About::Object(notice) = &message.about else { return None };
+        return Some(Line {
+            at,
+            object: notice.subject.to_string(),
+            what: format!("{} {} {}", notice.state, notice.state_type, notice.attempt),
+            who: vec![message.addressee().to_string()],
+            why: "runs".to_owned(),
+        });
+    }
     if let What::NotificationHeld { subject, kind, hold, .. } = &event.what {
         let (object, what) = (subject.to_string(), kind.word().to_owned());
         return Some(Line { at, object, what, who: Vec::new(), why: hold.to_string() });
@@ -194,6 +204,18 @@ hosts:
         let path = path.to_str().unwrap();
         let all: Vec<&str> = ["-c", path, "simulate"].into_iter().chain(args.iter().copied()).collect();
         vigia(&all)
+    }
+
+    #[test]
+    fn what_would_run_is_told_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vigia.yaml");
+        let yaml = "hosts: {web: {address: 192.0.2.2, services: {http: {tcp: {port: 80}, event_handler: [/bin/true]}}}}\n";
+        crate::os::files::write(&path, yaml.as_bytes(), 0o600).unwrap();
+        let args = ["-c", path.to_str().unwrap(), "simulate", "--fail", "web/http", "--for", "1h"];
+        let (exit, out, err) = vigia(&args);
+        assert_eq!(exit, Exit::DONE, "{err}");
+        assert!(out.contains("CRITICAL SOFT 1") && out.contains("event handler"), "{out}");
     }
 
     #[test]
