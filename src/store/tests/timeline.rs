@@ -190,7 +190,13 @@ impl Life {
 
     fn picture(&self) -> String {
         let world = self.engine.world();
-        format!("{:#?}\n{:#?}\n{:#?}\n{:#?}", world.hosts, world.services, world.records, world.totals)
+        let mut records = world.records.clone();
+        // Repetitions are counted in memory and put away once a minute at most.
+        for alarm in Arc::make_mut(&mut records.alarms).values_mut() {
+            let alarm = Arc::make_mut(alarm);
+            (alarm.count, alarm.last) = (0, alarm.first);
+        }
+        format!("{:#?}\n{:#?}\n{records:#?}\n{:#?}", world.hosts, world.services, world.totals)
     }
 }
 
