@@ -167,7 +167,10 @@ impl Life {
         }
         // How often a repetition is told is not kept.
         let is_said = |event: &&Event| !matches!(event.what, What::AlarmChanged(_));
-        self.told.extend(events.iter().filter(is_said).map(|event| format!("{event:?}")));
+        self.told.extend(events.iter().filter(is_said).map(|event| match &event.what {
+            What::AlarmClosed(alarm) => format!("{}: alarm {} closed", event.at, alarm.id),
+            _ => format!("{event:?}"),
+        }));
     }
 
     fn wait_until(&mut self, second: i64) {
