@@ -23,3 +23,6 @@ pub mod web;
 
 pub mod app;
 pub mod cli;
+
+#[cfg(test)]
+mod fixture;

@@ -17,7 +17,6 @@ use vigia_core::model::alarm::{Alarm, AlarmStatus};
 use vigia_core::model::asset::Network;
 use vigia_core::model::check::{Check, CheckMethod, CheckResult, Output};
 use vigia_core::model::comment::{Comment, CommentKind};
-use vigia_core::model::contact::Audience;
 use vigia_core::model::downtime::{Downtime, DowntimeKind};
 use vigia_core::model::group::HostGroup;
 use vigia_core::model::host::Host;
@@ -27,7 +26,7 @@ use vigia_core::model::id::{
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::operation::{Operation, Order, Refusal};
 use vigia_core::model::period::PeriodId;
-use vigia_core::model::policy::{FlapPolicy, Freshness, NotificationOptions, Policy, StateSet};
+use vigia_core::model::policy::{FlapPolicy, NotificationOptions, Policy, StateSet};
 use vigia_core::model::service::Service;
 use vigia_core::model::state::{AnyState, Condition, HostState, Standing, State, StateType};
 use vigia_core::model::status::{HostStatus, ServiceStatus, Status};
@@ -76,23 +75,9 @@ pub(crate) fn said(name: &'static str, state: State, attempt: u16, since: u64, o
 }
 
 pub(crate) fn policy() -> Arc<Policy> {
-    Arc::new(Policy {
-        check_interval: Duration::from_secs(300),
-        retry_interval: Duration::from_secs(60),
-        max_check_attempts: 4,
-        check_period: PeriodId(0),
-        notification_period: PeriodId(0),
-        active_checks: true,
-        passive_checks: true,
-        process_perfdata: true,
-        flapping: FlapPolicy { enabled: true, low: 20.0, high: 30.0, states: StateSet::ALL },
-        audience: Audience::Everyone,
-        notification_interval: Duration::from_secs(3600),
-        first_notification_delay: Duration::ZERO,
-        notification_options: NotificationOptions::ALL,
-        freshness: Freshness::Off,
-        volatile: false,
-    })
+    let flapping = FlapPolicy { enabled: true, low: 20.0, high: 30.0, states: StateSet::ALL };
+    let notification_interval = Duration::from_secs(3600);
+    Arc::new(Policy { flapping, notification_interval, ..crate::fixture::policy() })
 }
 
 /// Builds a world host by host; names must come in byte order.
@@ -134,19 +119,8 @@ impl Builder {
         for said in services {
             ids.push(ServiceId(u32::try_from(self.inventory.services.len()).unwrap()));
             self.services.push(service_status(&said));
-            self.inventory.services.push(Service {
-                host: id,
-                name: said.name.into(),
-                display_name: said.name.into(),
-                check: self.check.clone(),
-                policy: self.policy.clone(),
-                own: None,
-                servicegroups: Vec::new(),
-                depends_on: Vec::new(),
-                was: Vec::new(),
-                fingerprint: 0,
-                is_last_good: false,
-            });
+            let name = said.name.into();
+            self.inventory.services.push(Service::new(id, name, self.check.clone(), self.policy.clone()));
         }
         let mut status = Status::pending(HostState::Up, 4);
         if let Some(state) = state {
@@ -158,29 +132,8 @@ impl Builder {
             });
         }
         self.hosts.push(status);
-        self.inventory.hosts.push(Host {
-            name: name.into(),
-            alias: name.into(),
-            display_name: name.into(),
-            address: address.into(),
-            aliases: Vec::new(),
-            parents: Vec::new(),
-            check: self.check.clone(),
-            policy: self.policy.clone(),
-            own: None,
-            tags: Vec::new(),
-            hostgroups: Vec::new(),
-            asset_value: 2,
-            is_monitored: true,
-            depends_on: Vec::new(),
-            was: Vec::new(),
-            location: None,
-            identity: None,
-            poller: None,
-            services: ids,
-            fingerprint: 0,
-            is_last_good: false,
-        });
+        let host = Host::new(name.into(), self.check.clone(), self.policy.clone());
+        self.inventory.hosts.push(Host { address: address.into(), services: ids, ..host });
         self.inventory.hosts.last_mut().unwrap()
     }
 

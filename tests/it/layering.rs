@@ -54,11 +54,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The part a file of `src/` belongs to; none for what wires everything (`lib.rs`, `main.rs`) and for the core.
+/// The part a file of `src/` belongs to; none for what wires everything (`lib.rs`, `main.rs`), for the core, and for
+/// what tests of all parts begin with.
 fn part_of(path: &str) -> Option<&str> {
     let inside = path.strip_prefix("src/")?;
     let part = inside.split(['/', '.']).next()?;
-    (!["lib", "main", "core"].contains(&part)).then_some(part)
+    (!["lib", "main", "core", "fixture"].contains(&part)).then_some(part)
 }
 
 /// The parts that a source names as `crate::PART`, also inside `use crate::{…}`.

@@ -42,3 +42,32 @@ pub struct Host {
     /// Goes on as it was last good, because what the files now say has a mistake.
     pub is_last_good: bool,
 }
+
+impl Host {
+    /// A host of which only this is known; its name stands for what people and checks call it.
+    pub fn new(name: Name, check: Arc<Check>, policy: Arc<Policy>) -> Self {
+        Self {
+            alias: Arc::clone(&name),
+            display_name: Arc::clone(&name),
+            address: Arc::clone(&name),
+            name,
+            aliases: Vec::new(),
+            parents: Vec::new(),
+            check,
+            policy,
+            own: None,
+            tags: Vec::new(),
+            hostgroups: Vec::new(),
+            asset_value: 2,
+            is_monitored: true,
+            depends_on: Vec::new(),
+            was: Vec::new(),
+            location: None,
+            identity: None,
+            poller: None,
+            services: Vec::new(),
+            fingerprint: 0,
+            is_last_good: false,
+        }
+    }
+}

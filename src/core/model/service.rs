@@ -23,3 +23,22 @@ pub struct Service {
     /// Goes on as it was last good, because what the files now say has a mistake.
     pub is_last_good: bool,
 }
+
+impl Service {
+    /// A service of which only this is known.
+    pub fn new(host: HostId, name: Name, check: Arc<Check>, policy: Arc<Policy>) -> Self {
+        Self {
+            host,
+            display_name: Arc::clone(&name),
+            name,
+            check,
+            policy,
+            own: None,
+            servicegroups: Vec::new(),
+            depends_on: Vec::new(),
+            was: Vec::new(),
+            fingerprint: 0,
+            is_last_good: false,
+        }
+    }
+}

@@ -16,14 +16,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use vigia_core::engine::world::{Records, Restored, World};
 use vigia_core::model::check::{Check, CheckMethod, Output};
-use vigia_core::model::contact::Audience;
 use vigia_core::model::event::{Event, StateChange, What};
 use vigia_core::model::host::Host;
 use vigia_core::model::id::{HostId, Name, ObjectKey, ServiceId};
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::operation::{Operation, Order};
-use vigia_core::model::period::PeriodId;
-use vigia_core::model::policy::{FlapPolicy, Freshness, NotificationOptions, Policy, StateSet};
+use vigia_core::model::policy::Policy;
 use vigia_core::model::service::Service;
 use vigia_core::model::state::{AnyState, HostState, Standing, State, StateType};
 use vigia_core::model::status::{HostStatus, ServiceStatus, Status};
@@ -70,23 +68,8 @@ fn comment_on(host: &str) -> Operation {
 }
 
 pub(super) fn policy() -> Arc<Policy> {
-    Arc::new(Policy {
-        check_interval: Duration::from_secs(60),
-        retry_interval: Duration::from_secs(20),
-        max_check_attempts: 4,
-        check_period: PeriodId(0),
-        notification_period: PeriodId(0),
-        active_checks: true,
-        passive_checks: true,
-        process_perfdata: true,
-        flapping: FlapPolicy { enabled: false, low: 20.0, high: 30.0, states: StateSet::ALL },
-        audience: Audience::Everyone,
-        notification_interval: Duration::ZERO,
-        first_notification_delay: Duration::ZERO,
-        notification_options: NotificationOptions::ALL,
-        freshness: Freshness::Off,
-        volatile: false,
-    })
+    let (check_interval, retry_interval) = (Duration::from_secs(60), Duration::from_secs(20));
+    Arc::new(Policy { check_interval, retry_interval, ..crate::fixture::policy() })
 }
 
 /// Hosts with their services, all pending. Names must be in byte order.
@@ -100,9 +83,10 @@ pub(super) fn world(hosts: &[(&str, &[&str])]) -> World {
         let mut ids = Vec::new();
         for service in *services {
             ids.push(ServiceId(u32::try_from(inventory.services.len()).unwrap()));
-            inventory.services.push(a_service(host, service, &check, &policy));
+            inventory.services.push(Service::new(host, Name::from(*service), check.clone(), policy.clone()));
         }
-        inventory.hosts.push(a_host(name, ids, &check, &policy));
+        let host = Host::new(Name::from(*name), check.clone(), policy.clone());
+        inventory.hosts.push(Host { address: "192.0.2.1".into(), services: ids, ..host });
     }
     inventory.index();
     World {
@@ -111,48 +95,6 @@ pub(super) fn world(hosts: &[(&str, &[&str])]) -> World {
         inventory: Arc::new(inventory),
         records: Records::default(),
         ..World::default()
-    }
-}
-
-fn a_host(name: &str, services: Vec<ServiceId>, check: &Arc<Check>, policy: &Arc<Policy>) -> Host {
-    Host {
-        name: Name::from(name),
-        alias: name.into(),
-        display_name: name.into(),
-        address: "192.0.2.1".into(),
-        aliases: Vec::new(),
-        parents: Vec::new(),
-        check: Arc::clone(check),
-        policy: Arc::clone(policy),
-        own: None,
-        tags: Vec::new(),
-        hostgroups: Vec::new(),
-        asset_value: 2,
-        is_monitored: true,
-        depends_on: Vec::new(),
-        was: Vec::new(),
-        location: None,
-        identity: None,
-        poller: None,
-        services,
-        fingerprint: 0,
-        is_last_good: false,
-    }
-}
-
-fn a_service(host: HostId, name: &str, check: &Arc<Check>, policy: &Arc<Policy>) -> Service {
-    Service {
-        host,
-        name: Name::from(name),
-        display_name: name.into(),
-        check: Arc::clone(check),
-        policy: Arc::clone(policy),
-        own: None,
-        servicegroups: Vec::new(),
-        depends_on: Vec::new(),
-        was: Vec::new(),
-        fingerprint: 0,
-        is_last_good: false,
     }
 }
 

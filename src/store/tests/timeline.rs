@@ -11,6 +11,8 @@ use vigia_core::model::contact::Contact;
 use vigia_core::model::downtime::DowntimeKind;
 use vigia_core::model::id::{CommentId, DowntimeId};
 use vigia_core::model::operation::{HowToNotify, Switch};
+use vigia_core::model::period::PeriodId;
+use vigia_core::model::policy::{FlapPolicy, NotificationOptions, StateSet};
 use vigia_core::model::rule::{Rule, RuleSource, RuleStates, Tri, When};
 use vigia_core::model::selector::Selection;
 

@@ -57,45 +57,11 @@ pub(in crate::engine) fn policy() -> Policy {
 }
 
 pub(in crate::engine) fn host(name: &str) -> Host {
-    Host {
-        name: name.into(),
-        alias: name.into(),
-        display_name: name.into(),
-        address: name.into(),
-        aliases: Vec::new(),
-        parents: Vec::new(),
-        check: check(method()),
-        policy: Arc::new(policy()),
-        own: None,
-        tags: Vec::new(),
-        hostgroups: Vec::new(),
-        asset_value: 2,
-        is_monitored: true,
-        depends_on: Vec::new(),
-        was: Vec::new(),
-        location: None,
-        identity: None,
-        poller: None,
-        services: Vec::new(),
-        fingerprint: 1,
-        is_last_good: false,
-    }
+    Host { fingerprint: 1, ..Host::new(name.into(), check(method()), Arc::new(policy())) }
 }
 
 pub(in crate::engine) fn service(name: &str) -> Service {
-    Service {
-        host: HostId(0),
-        name: name.into(),
-        display_name: name.into(),
-        check: check(method()),
-        policy: Arc::new(policy()),
-        own: None,
-        servicegroups: Vec::new(),
-        depends_on: Vec::new(),
-        was: Vec::new(),
-        fingerprint: 1,
-        is_last_good: false,
-    }
+    Service { fingerprint: 1, ..Service::new(HostId(0), name.into(), check(method()), Arc::new(policy())) }
 }
 
 /// OSSIM's shipped rule: a ticket for what is DOWN or CRITICAL for five minutes.
