@@ -146,6 +146,10 @@ impl Deliverer {
         while let Some(ended) = self.tasks.join_next().await {
             self.take_back(ended).await;
         }
+        // The last word on what waits is said of what is left.
+        if let Ok(waiting) = self.store.read(outbox::waiting).await {
+            self.note(&waiting);
+        }
         let lost = self.memory.len();
         if lost > 0 {
             error!(
