@@ -2,6 +2,7 @@
 //! configuration says of a network is stronger.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use vigia_core::model::asset::Network;
@@ -20,15 +21,20 @@ fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("discovery").join("networks")
 }
 
-/// Reads them; where nobody switched anything there are none.
+/// Reads them; where nobody switched anything, or for somebody who may not enter the state folder, there are none.
 ///
 /// # Errors
 /// When they are there and cannot be read: nothing must be checked, or not checked, for want of them.
 pub fn read(state_dir: Option<&Path>) -> Result<Switches, FileError> {
     let Some(state_dir) = state_dir else { return Ok(Switches::new()) };
     let path = path(state_dir);
-    if files::kind(&path)?.is_none() {
-        return Ok(Switches::new());
+    match files::kind(&path) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Ok(Switches::new()),
+        // The daemon cannot even start in a folder that it may not enter: whoever may not is a person who looks, and
+        // is told so where the pages of discovery are sought.
+        Err(error) if error.source.kind() == ErrorKind::PermissionDenied => return Ok(Switches::new()),
+        Err(error) => return Err(error),
     }
     let text = files::read(&path, MOST)?;
     Ok(String::from_utf8_lossy(&text).lines().filter_map(line).collect())
