@@ -215,7 +215,7 @@ async fn who_is_not_logged_in_comes_back_to_the_form_as_it_was_filled_in() {
     browser.click("button.main").await;
     browser.wait_until("the list", "return location.pathname === '/problems'").await;
     let said = browser.texts(".said span").await.join("");
-    assert!(said.starts_with("Acknowledged 1 object until ") && said.ends_with("UTC"), "{said}");
+    assert!(said.starts_with("Acknowledged 1 object, until ") && said.ends_with("UTC"), "{said}");
     browser.picture(&picture("acknowledged.png")).await;
 
     browser.goto(&daemon.url("/services?host=web1")).await;
