@@ -1,8 +1,8 @@
-//! What tests of several parts begin with: how an ordinary object is looked at.
+//! What tests of several parts begin with: how an ordinary object is looked at, and who is told.
 
 use std::time::Duration;
 
-use vigia_core::model::contact::Audience;
+use vigia_core::model::contact::{Audience, Contact};
 use vigia_core::model::period::PeriodId;
 use vigia_core::model::policy::{FlapPolicy, Freshness, NotificationOptions, Policy, StateSet};
 
@@ -24,5 +24,23 @@ pub(crate) fn policy() -> Policy {
         notification_options: NotificationOptions::ALL,
         freshness: Freshness::Off,
         volatile: false,
+    }
+}
+
+/// Hears everything by mail.
+pub(crate) fn contact(name: &str) -> Contact {
+    Contact {
+        name: name.into(),
+        email: vec![format!("{name}@example.test")],
+        webhook: None,
+        host_command: None,
+        service_command: None,
+        run: None,
+        options: NotificationOptions::ALL,
+        notification_period: PeriodId::ALWAYS,
+        timezone: None,
+        only: None,
+        rate_limit: None,
+        custom_variables: Vec::new(),
     }
 }

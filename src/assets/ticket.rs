@@ -33,7 +33,7 @@ impl Assets {
     pub async fn consider_rules(&self, now: Timestamp) -> Result<(), StoreError> {
         loop {
             let fresh = self.store().read(anomalies::unruled).await?;
-            let is_all = fresh.len() < 1000;
+            let is_all = fresh.len() < anomalies::AT_ONCE;
             for anomaly in fresh {
                 let id = anomaly.id;
                 if let Err(why) = self.by_rule(&anomaly, now).await? {

@@ -1,7 +1,8 @@
 //! Making one: a copy of the database at one instant, packed with the files beside it.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use vigia_core::model::time::Timestamp;
 
@@ -124,11 +125,8 @@ impl Packing<'_> {
 
     fn add(&mut self, name: &str, size: u64, from: &mut dyn Read) -> Result<(), BackupError> {
         let mtime = u64::try_from(self.now.as_second()).unwrap_or(0);
-        let sum = self.writer.add(name, size, mtime, from).map_err(|source| self.cannot_write(source))?;
-        match sum {
-            Some(sha256) => self.listed.push(Listed { name: name.to_owned(), size, sha256 }),
-            None => self.left_out.push(format!("{name}: its path is too long")),
-        }
+        let sha256 = self.writer.add(name, size, mtime, from).map_err(|source| self.cannot_write(source))?;
+        self.listed.push(Listed { name: name.to_owned(), size, sha256 });
         Ok(())
     }
 
@@ -184,11 +182,23 @@ fn others(source: &Source) -> Vec<(String, PathBuf)> {
     for path in &source.config {
         let path = files::absolute(path);
         if !path.starts_with(&state) {
-            let inside = path.to_string_lossy();
-            found.push((format!("{CONFIG}/{}", inside.trim_start_matches('/')), path));
+            found.push((name_of(&path), path));
         }
     }
     found
+}
+
+/// From the root on, `..` resolved: below wherever the backup is unpacked, as every name in it has to be.
+fn name_of(path: &Path) -> String {
+    let mut parts: Vec<Cow<'_, str>> = vec![CONFIG.into()];
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => parts.push(name.to_string_lossy()),
+            Component::ParentDir => parts.truncate(parts.len().saturating_sub(1).max(1)),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    parts.join("/")
 }
 
 fn below(folder: &Path, name: &str, found: &mut Vec<(String, PathBuf)>) {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use super::BackupError;
-use super::archive::Reader;
+use super::archive::{self, Entry, Sum};
 use super::make::DATABASE;
 use super::manifest::{self, Listed, Manifest};
 use crate::os::draft::Draft;
@@ -29,49 +29,29 @@ pub(super) fn read(path: &Path, place: impl Fn(&str) -> Option<PathBuf>) -> Resu
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => broken(error.to_string()),
         _ => BackupError::Read { path: path.to_path_buf(), source: error },
     };
-    let mut reader = Reader::new(files::open(path, u64::MAX)?);
     let mut found: Vec<Listed> = Vec::new();
     let mut manifest = None;
-    while let Some(entry) = reader.next().map_err(failed)? {
-        if manifest.is_some() || !is_plain(&entry.name) {
-            return Err(broken(format!("`{}` does not belong into it", entry.name.escape_debug())));
+    archive::each(files::open(path, u64::MAX)?, failed, |entry| {
+        let (name, size) = (entry.name.clone(), entry.size);
+        if manifest.is_some() || !is_plain(&name) {
+            return Err(broken(format!("`{}` does not belong into it", name.escape_debug())));
         }
-        if entry.name == manifest::NAME {
-            if entry.size > MANIFEST_MAX {
+        if name == manifest::NAME {
+            if size > MANIFEST_MAX {
                 return Err(broken("its manifest is too large".to_owned()));
             }
             let mut text = Vec::new();
-            let keep = |bytes: &[u8]| -> io::Result<()> {
-                text.extend_from_slice(bytes);
-                Ok(())
-            };
-            reader.content(&entry, keep).map_err(failed)?;
+            entry.content(&mut text).map_err(failed)?;
             manifest = Some(Manifest::parse(&text).map_err(broken)?);
-            continue;
+            return Ok(());
         }
-        let sha256 = match place(&entry.name) {
-            None => reader.content(&entry, |_| Ok(())).map_err(failed)?,
-            Some(target) => {
-                let folder = target.parent().unwrap_or(Path::new("."));
-                files::make_folder(folder, 0o750)?;
-                let mut draft = Draft::create(&target, 0o600)?;
-                let wrong = |source| BackupError::Write { path: target.clone(), source };
-                let mut trouble = None;
-                let write = |bytes: &[u8]| {
-                    draft.write_all(bytes).map_err(|error| {
-                        let kind = error.kind();
-                        trouble = Some(error);
-                        io::Error::from(kind)
-                    })
-                };
-                let sum = reader.content(&entry, write);
-                let sum = sum.map_err(|error| trouble.take().map_or_else(|| failed(error), wrong))?;
-                draft.keep()?;
-                sum
-            }
+        let sha256 = match place(&name) {
+            None => entry.content(&mut io::sink()).map_err(failed)?,
+            Some(target) => unpack(entry, &target, failed)?,
         };
-        found.push(Listed { name: entry.name, size: entry.size, sha256 });
-    }
+        found.push(Listed { name, size, sha256 });
+        Ok(())
+    })?;
     let Some(manifest) = manifest else { return Err(broken("it has no manifest".to_owned())) };
     let differs = manifest.files.iter().zip(&found).find(|(said, is)| said != is);
     if let Some((wrong, _)) = differs {
@@ -81,6 +61,41 @@ pub(super) fn read(path: &Path, place: impl Fn(&str) -> Option<PathBuf>) -> Resu
         return Err(broken("it holds other files than its manifest says".to_owned()));
     }
     Ok(manifest)
+}
+
+/// Writes one file to its place.
+fn unpack(
+    entry: Entry<'_>,
+    target: &Path,
+    failed: impl Fn(io::Error) -> BackupError,
+) -> Result<Sum, BackupError> {
+    files::make_folder(target.parent().unwrap_or(Path::new(".")), 0o750)?;
+    let mut to = Watched { draft: Draft::create(target, 0o600)?, trouble: None };
+    match (entry.content(&mut to), to.trouble) {
+        (Ok(sum), _) => to.draft.keep().map(|()| sum).map_err(BackupError::from),
+        (Err(_), Some(source)) => Err(BackupError::Write { path: target.to_path_buf(), source }),
+        (Err(error), None) => Err(failed(error)),
+    }
+}
+
+/// Keeps what went wrong in writing, which is told apart from what is wrong with the backup.
+struct Watched {
+    draft: Draft,
+    trouble: Option<io::Error>,
+}
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.draft.write(bytes).map_err(|error| {
+            let kind = error.kind();
+            self.trouble = Some(error);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.draft.flush()
+    }
 }
 
 /// A name that stays below wherever it is put.

@@ -128,9 +128,10 @@ fn put_state(room: &Room, place: &Place, now: Timestamp) -> Result<Option<PathBu
     }
     let mut done: Vec<&(PathBuf, PathBuf)> = Vec::new();
     for step in &moves {
-        let moved = match files::kind(&step.0)? {
-            None => continue,
-            Some(_) => draft::rename(&step.0, &step.1),
+        let moved = match files::kind(&step.0) {
+            Ok(None) => continue,
+            Ok(Some(_)) => draft::rename(&step.0, &step.1),
+            Err(error) => Err(error),
         };
         if let Err(error) = moved {
             for (from, to) in done.into_iter().rev() {

@@ -130,6 +130,27 @@ fn the_configuration_comes_out_elsewhere_and_overwrites_nothing() {
 }
 
 #[test]
+fn a_configuration_that_lies_beside_its_folder_or_deep_comes_out_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = state(folder.path());
+    let deep = format!("{}/{}", "d".repeat(150), "n".repeat(150));
+    std::fs::create_dir_all(folder.path().join("etc")).unwrap();
+    std::fs::create_dir_all(folder.path().join(&deep)).unwrap();
+    source.config = vec![folder.path().join("etc/../vigia.yaml"), folder.path().join(&deep).join("a.yaml")];
+    std::fs::write(&source.config[1], "hosts: {}\n").unwrap();
+    let archive = folder.path().join("x.tar.gz");
+    let made = made(&source, &archive);
+    assert_eq!(made.manifest.left_out, [""; 0]);
+    let to = folder.path().join("elsewhere");
+    let other = Place { config_to: Some(to.clone()), ..place(&state(&folder.path().join("other"))) };
+    restore(&archive, &other, false, at(60)).unwrap();
+    for path in [folder.path().join("vigia.yaml"), source.config[1].clone()] {
+        let put = to.join(path.strip_prefix("/").unwrap());
+        assert_eq!(std::fs::read(put).unwrap(), std::fs::read(path).unwrap());
+    }
+}
+
+#[test]
 fn a_damaged_one_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let source = state(folder.path());
@@ -192,6 +213,31 @@ fn the_trouble_with_backups_is_said_by_age_and_by_failure() {
     assert_eq!(Health::default().trouble(at(0)), None, "nobody wants any");
 }
 
+/// A keeper at work.
+struct Working {
+    told: watch::Receiver<Health>,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<()>,
+    _plans: watch::Sender<Option<Plan>>,
+}
+
+fn keep(plan: Plan, source: Source) -> Working {
+    let (plans, plan) = watch::channel(Some(plan));
+    let (health, told) = watch::channel(Health::default());
+    let sources = std::sync::Arc::new(move || source.clone());
+    let keeper = Keeper { plan, sources, clock: Clock::starting_at(at(0)), health };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(keeper.run(stop.clone()));
+    Working { told, stop, running, _plans: plans }
+}
+
+impl Working {
+    async fn end(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+}
+
 /// In real time: what it does lies on a disk.
 #[tokio::test]
 async fn it_is_made_when_it_is_due_and_the_oldest_go() {
@@ -210,23 +256,13 @@ async fn it_is_made_when_it_is_due_and_the_oldest_go() {
         keep: 2,
         max_age: Duration::from_secs(172_800),
     };
-    let (_plans, plan) = watch::channel(Some(plan));
-    let (health, mut told) = watch::channel(Health::default());
-    let keeper = Keeper {
-        plan,
-        sources: std::sync::Arc::new(move || source.clone()),
-        clock: Clock::starting_at(at(0)),
-        health,
-    };
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(keeper.run(stop.clone()));
+    let mut working = keep(plan, source);
     let is_made = |health: &Health| health.last.as_ref().is_some_and(|last| last.bytes > 5);
-    let health = told.wait_for(is_made).await.unwrap().clone();
+    let health = working.told.wait_for(is_made).await.unwrap().clone();
     assert_eq!(health.trouble(at(0)), None);
     verify(&health.last.unwrap().path).unwrap();
     assert_eq!(list(&dir).unwrap().len(), 2);
-    stop.cancel();
-    running.await.unwrap();
+    working.end().await;
 }
 
 #[tokio::test]
@@ -236,19 +272,9 @@ async fn a_folder_that_cannot_be_written_is_said_with_what_to_do() {
     // A file where the folder should be fails for root too.
     let dir = folder.path().join("vigia.yaml/backups");
     let day = Duration::from_secs(86_400);
-    let (_plans, plan) = watch::channel(Some(Plan { dir, every: day, keep: 2, max_age: day }));
-    let (health, mut told) = watch::channel(Health::default());
-    let keeper = Keeper {
-        plan,
-        sources: std::sync::Arc::new(move || source.clone()),
-        clock: Clock::starting_at(at(0)),
-        health,
-    };
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(keeper.run(stop.clone()));
-    let health = told.wait_for(|health| health.failing.is_some()).await.unwrap().clone();
+    let mut working = keep(Plan { dir, every: day, keep: 2, max_age: day }, source);
+    let health = working.told.wait_for(|health| health.failing.is_some()).await.unwrap().clone();
     let trouble = health.trouble(at(0)).unwrap();
     assert!(trouble.contains("vigia.yaml/backups"), "{trouble}");
-    stop.cancel();
-    running.await.unwrap();
+    working.end().await;
 }

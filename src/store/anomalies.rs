@@ -99,9 +99,12 @@ pub fn set_ticket(connection: &Connection, id: AnomalyId, ticket: TicketId) -> r
     Ok(())
 }
 
+/// Most that [`unruled`] gives at once.
+pub const AT_ONCE: usize = 1000;
+
 /// Open ones that no rule has seen yet, oldest first.
 pub fn unruled(connection: &Connection) -> rusqlite::Result<Vec<Anomaly>> {
-    let sql = format!("SELECT {COLUMNS} FROM anomaly WHERE ruled = 0 ORDER BY id LIMIT 1000");
+    let sql = format!("SELECT {COLUMNS} FROM anomaly WHERE ruled = 0 ORDER BY id LIMIT {AT_ONCE}");
     connection.prepare_cached(&sql)?.query_map([], read)?.collect()
 }
 

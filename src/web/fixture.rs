@@ -25,7 +25,6 @@ use vigia_core::model::id::{
 };
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::operation::{Operation, Order, Refusal};
-use vigia_core::model::period::PeriodId;
 use vigia_core::model::policy::{FlapPolicy, NotificationOptions, Policy, StateSet};
 use vigia_core::model::service::Service;
 use vigia_core::model::state::{AnyState, Condition, HostState, Standing, State, StateType};

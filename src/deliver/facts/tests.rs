@@ -8,8 +8,6 @@ use vigia_core::model::contact::Contact;
 use vigia_core::model::id::ProblemId;
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::message::{Channel, MessageId};
-use vigia_core::model::period::PeriodId;
-use vigia_core::model::policy::NotificationOptions;
 use vigia_core::model::state::{HostState, State, StateType};
 use vigia_core::nagios::macros::Reference;
 
@@ -20,18 +18,9 @@ pub(in crate::deliver) const NOW: i64 = 1_795_591_800;
 
 pub(in crate::deliver) fn contact(name: &str) -> Contact {
     Contact {
-        name: name.into(),
-        email: vec![format!("{name}@example.test")],
-        webhook: None,
-        host_command: None,
-        service_command: None,
-        run: None,
-        options: NotificationOptions::ALL,
-        notification_period: PeriodId::ALWAYS,
         timezone: Some("Europe/Madrid".into()),
-        only: None,
-        rate_limit: None,
         custom_variables: vec![("PAGER".into(), "0049-30-1234".into())],
+        ..crate::fixture::contact(name)
     }
 }
 

@@ -7,16 +7,16 @@ use rusqlite::Connection;
 use vigia_core::engine::{Engine, Input};
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::check::{CheckResult, Source, Verdict};
-use vigia_core::model::contact::Contact;
 use vigia_core::model::downtime::DowntimeKind;
 use vigia_core::model::id::{CommentId, DowntimeId};
 use vigia_core::model::operation::{HowToNotify, Switch};
 use vigia_core::model::period::PeriodId;
-use vigia_core::model::policy::{FlapPolicy, NotificationOptions, StateSet};
+use vigia_core::model::policy::{FlapPolicy, StateSet};
 use vigia_core::model::rule::{Rule, RuleSource, RuleStates, Tri, When};
 use vigia_core::model::selector::Selection;
 
 use super::*;
+use crate::fixture::contact;
 use crate::store::status::Saved;
 
 const OBJECTS: [&str; 4] = ["db01", "web01", "web01/HTTP", "web01/SSH"];
@@ -33,23 +33,6 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (object(), prop_oneof![1 => Just(0), 2 => 1..4]).prop_map(|(object, code)| Act::Result { object, code }),
         2 => (object(), 0..9_u8, 1..900_u64).prop_map(|(object, which, number)| Act::Order { object, which, number }),
     ]
-}
-
-fn contact(name: &str) -> Contact {
-    Contact {
-        name: name.into(),
-        email: vec![format!("{name}@example.test")],
-        webhook: None,
-        host_command: None,
-        service_command: None,
-        run: None,
-        options: NotificationOptions::ALL,
-        notification_period: PeriodId::ALWAYS,
-        timezone: None,
-        only: None,
-        rate_limit: None,
-        custom_variables: Vec::new(),
-    }
 }
 
 /// Tells `boss` and runs something, again and again.
