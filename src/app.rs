@@ -6,6 +6,8 @@
 mod assets;
 mod configuration;
 mod doors;
+mod housekeeping;
+mod itself;
 mod origins;
 mod parts;
 mod refusal;
@@ -25,12 +27,11 @@ use vigia_core::engine::Engine;
 use vigia_core::engine::world::World;
 use vigia_core::model::time::Timestamp;
 
-use self::configuration::{Configuration, LiveConfiguration};
+use self::configuration::Configuration;
 use self::doors::Doors;
+use self::housekeeping::Housekeeping;
 use self::parts::Parts;
 pub use self::refusal::StartError;
-use self::vitals::{Organs, Vitals, WatchedFiles};
-use crate::backup::schedule::{self, Keeper};
 use crate::config::files::look_for_main;
 use crate::config::secret;
 use crate::deliver::{self, Deliverer};
@@ -65,10 +66,10 @@ const UNKEPT: usize = 1024;
 /// `TimeoutStopSec`: who is killed by systemd cannot say what was lost.
 const WEB_GRACE: Duration = Duration::from_secs(4);
 const RELOAD_GRACE: Duration = Duration::from_secs(2);
-/// For a backup that is being made to notice; it is begun again with the next start.
-const BACKUP_GRACE: Duration = Duration::from_secs(1);
 /// For what scans have found until then.
 const SCANS_GRACE: Duration = Duration::from_secs(1);
+/// For a backup that is being made to notice, which is begun again with the next start, and the watch over vigia itself.
+const HOUSEKEEPING_GRACE: Duration = Duration::from_secs(1);
 /// For checks that run.
 const CHECKS_GRACE: Duration = Duration::from_secs(10);
 /// Beyond that, until the executor has ended the rest.
@@ -209,48 +210,38 @@ fn start(built: Built) -> Running {
     let settings = built.configuration.settings();
     let (configuration, sources) = built.configuration.run(&built.tools, &built.store, &built.desk);
     let watcher = watch_files(sources);
-    let (store, config) = (built.store.health(), configuration.health.subscribe());
-    let (files, meters, clock) =
-        (WatchedFiles::of(watcher.as_ref()), built.meters.clone(), built.clock.clone());
-    let (backup_health, backups) = watch::channel(schedule::Health::default());
-    let (vitals, told) =
-        Vitals::new(Organs { store, config, files, meters, clock, backups: backups.clone() });
-
-    parts.spawn("vitals", |stop| vitals.run(stop));
+    let house = Housekeeping::new(watcher.as_ref());
+    let told = house.look(&mut parts, &built.store, &configuration, built.meters.clone());
+    let backups = house.backups.clone();
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
-    parts.spawn("conductor", |stop| {
-        let wiring = conductor::Wiring {
-            inbox: inbox_receiver,
-            jobs: job_sender,
-            batches,
-            worlds: world_sender,
-            events: events.clone(),
-            clock: built.clock.clone(),
-            meters: built.meters.clone(),
-        };
-        conduct(Conductor::new(built.engine, wiring), stop)
-    });
-    parts.spawn("executor", |stop| {
-        let executor = Executor::new(executor::Wiring {
-            jobs,
-            results: inbox.clone(),
-            limits: configuration.limits.clone(),
-            load: load_sender,
-            look: look::with(built.tools.clone()),
-            processes: built.tools.processes.clone(),
-            clock: built.clock.clone(),
-            meters: built.meters.clone(),
-        });
-        run_checks(executor, stop)
-    });
+    let conductor = conductor::Wiring {
+        inbox: inbox_receiver,
+        jobs: job_sender,
+        batches,
+        worlds: world_sender,
+        events: events.clone(),
+        clock: built.clock.clone(),
+        meters: built.meters.clone(),
+    };
+    let conductor = Conductor::new(built.engine, conductor);
+    parts.spawn("conductor", |stop| conduct(conductor, stop));
+    let executor = executor::Wiring {
+        jobs,
+        results: inbox.clone(),
+        limits: configuration.limits.clone(),
+        load: load_sender,
+        look: look::with(built.tools.clone()),
+        processes: built.tools.processes.clone(),
+        clock: built.clock.clone(),
+        meters: built.meters.clone(),
+    };
+    parts.spawn("executor", |stop| run_checks(Executor::new(executor), stop));
     let (health_sender, delivery) = watch::channel(deliver::Health::default());
     let settings_of_mail = configuration.delivery.clone();
     let ends =
         deliver::Ends { worlds: worlds.clone(), settings: settings_of_mail, unkept, health: health_sender };
     let deliverer = Deliverer::new(built.store.clone(), built.clock.clone(), means(&built.tools), ends);
     parts.spawn("deliver", |stop| deliverer.run(stop));
-    let keeper = keeper(&configuration, &built.clock, backup_health);
-    parts.spawn("backup", |stop| keeper.run(stop));
     let handle = Handle::new(Ends {
         inbox: inbox.clone(),
         worlds,
@@ -264,11 +255,12 @@ fn start(built: Built) -> Running {
         started: built.started,
     });
     let learning = scans::start(&mut parts, &handle, &configuration, &built.store);
-    parts.spawn("reload", |stop| {
-        let (health, load) = (configuration.health.clone(), configuration.load.clone());
-        let (clock, meters) = (built.clock, built.meters);
-        Reloader::new(reload::Wiring { requests, inbox, health, load, watcher, clock, meters }).run(stop)
-    });
+    let about = (&handle, &built.store, built.state_dir.as_path());
+    house.start(&mut parts, &configuration, about, delivery.clone());
+    let (health, load) = (configuration.health.clone(), configuration.load.clone());
+    let (clock, meters) = (built.clock, built.meters);
+    let reloader = reload::Wiring { requests, inbox, health, load, watcher, clock, meters };
+    parts.spawn("reload", |stop| Reloader::new(reloader).run(stop));
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices, backups);
     let origins = origins::definitions(configuration.request.clone());
     let house = House::new(handle, built.store.clone(), built.desk, facts, origins, delivery, learning);
@@ -276,11 +268,6 @@ fn start(built: Built) -> Running {
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;
     Running { parts, store, writer, signals, reloads, tools, _lock }
-}
-
-fn keeper(of: &LiveConfiguration, clock: &Clock, health: watch::Sender<schedule::Health>) -> Keeper {
-    let (plan, sources) = (of.backups.clone(), of.backup_sources.clone());
-    Keeper { plan, sources, clock: clock.clone(), health }
 }
 
 /// Messages have name servers and TLS of their own: whatever checks do to theirs, people are told.
@@ -342,7 +329,7 @@ async fn drain(mut running: Running) -> bool {
     parts.stop("web", WEB_GRACE).await;
     parts.stop("scans", SCANS_GRACE).await;
     parts.stop("reload", RELOAD_GRACE).await;
-    parts.stop("backup", BACKUP_GRACE).await;
+    parts.stop(housekeeping::PART, HOUSEKEEPING_GRACE).await;
     parts.stop("executor", CHECKS_GRACE + EXECUTOR_GRACE).await;
     let is_handed_over =
         parts.stop("conductor", CONDUCTOR_GRACE).await & parts.stop("store", STORE_GRACE).await;
@@ -430,7 +417,7 @@ mod tests {
         let ours = [
             WEB_GRACE,
             RELOAD_GRACE,
-            BACKUP_GRACE,
+            HOUSEKEEPING_GRACE,
             CHECKS_GRACE,
             EXECUTOR_GRACE,
             CONDUCTOR_GRACE,

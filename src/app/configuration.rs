@@ -15,7 +15,7 @@ use crate::backup::{self, schedule};
 use crate::config::files::{Request, find};
 use crate::config::last_good::Memory;
 use crate::config::problem;
-use crate::config::settings::{Settings, SmtpTls};
+use crate::config::settings::{SelfMonitoring, Settings, SmtpTls};
 use crate::config::{self, Loaded, templates};
 use crate::deliver;
 use crate::desk::{Desk, Policy};
@@ -53,6 +53,8 @@ pub(super) struct LiveConfiguration {
     pub(super) limits: watch::Receiver<Limits>,
     /// For whoever delivers messages.
     pub(super) delivery: watch::Receiver<Arc<deliver::Settings>>,
+    /// For who watches vigia itself.
+    pub(super) own: watch::Receiver<SelfMonitoring>,
     /// For whoever makes backups.
     pub(super) backups: watch::Receiver<Option<schedule::Plan>>,
     /// What belongs into one.
@@ -130,6 +132,7 @@ impl Configuration {
         let (backup_sender, backups) = watch::channel(plan(&self.settings));
         let backup_sources = backup_sources(&self.request, store, self.templates.subscribe());
         let (scan_limit_sender, scan_limit) = watch::channel(addresses(&self.settings));
+        let (own_sender, own) = watch::channel(self.settings.self_monitoring.clone());
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Arc::new(Concerned {
             tools: tools.clone(),
@@ -140,6 +143,7 @@ impl Configuration {
             delivery: delivery_sender,
             backups: backup_sender,
             scan_limit: scan_limit_sender,
+            own: own_sender,
             templates: self.templates,
             request: self.request.clone(),
             kept: Mutex::new(0),
@@ -176,6 +180,7 @@ impl Configuration {
             health,
             limits,
             delivery,
+            own,
             backups,
             backup_sources,
             scan_limit,
@@ -269,6 +274,7 @@ struct Concerned {
     delivery: watch::Sender<Arc<deliver::Settings>>,
     backups: watch::Sender<Option<schedule::Plan>>,
     scan_limit: watch::Sender<usize>,
+    own: watch::Sender<SelfMonitoring>,
     templates: watch::Sender<PathBuf>,
     request: Request,
     /// Of the generation that was kept last; where the disk hangs, an older one may come after it.
@@ -307,6 +313,11 @@ impl Concerned {
         });
         self.scan_limit.send_replace(addresses(settings));
         self.templates.send_replace(settings.message_templates.clone());
+        self.own.send_if_modified(|before| {
+            let is_other = *before != settings.self_monitoring;
+            before.clone_from(&settings.self_monitoring);
+            is_other
+        });
     }
 }
 
@@ -325,6 +336,7 @@ fn findings(loaded: &Loaded, restart_needed: Vec<String>) -> Findings {
         notices: loaded.notices.iter().map(ToString::to_string).collect(),
         files: loaded.files.iter().map(|file| file.path.display().to_string()).collect(),
         restart_needed,
+        watches_itself: loaded.watches_itself,
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use vigia_core::model::time::Timestamp;
 
+use super::itself::Pulse;
 use crate::backup::schedule;
 use crate::os::clock::Clock;
 use crate::os::systemd;
@@ -29,6 +30,7 @@ pub(super) struct Organs {
     pub(super) files: WatchedFiles,
     pub(super) meters: Arc<Meters>,
     pub(super) backups: watch::Receiver<schedule::Health>,
+    pub(super) pulse: watch::Receiver<Pulse>,
     pub(super) clock: Clock,
 }
 
@@ -65,7 +67,8 @@ impl Vitals {
         self.note_silence(silent_for);
         let is_paused = self.organs.meters.checks_paused.get() != 0;
         let backups = self.organs.backups.borrow().trouble(self.organs.clock.now());
-        let notices = notices(is_paused, self.organs.files.trouble(), backups);
+        let pulse = self.organs.pulse.borrow().failing.as_ref().map(|(_, why)| why.clone());
+        let notices = notices(is_paused, self.organs.files.trouble(), backups, pulse);
         self.notices.send_if_modified(|before| {
             let is_other = *before != notices;
             *before = notices;
@@ -97,6 +100,7 @@ impl Vitals {
 }
 
 /// Who tells of changed files; none: watching was not possible at all.
+#[derive(Clone)]
 pub(super) struct WatchedFiles(Option<watch::Receiver<Option<&'static str>>>);
 
 impl WatchedFiles {
@@ -104,7 +108,7 @@ impl WatchedFiles {
         Self(watcher.map(Watcher::trouble))
     }
 
-    fn trouble(&self) -> Option<&'static str> {
+    pub(super) fn trouble(&self) -> Option<&'static str> {
         match &self.0 {
             None => Some("changed files are not noticed: `vigia reload` after each change"),
             Some(trouble) => *trouble.borrow(),
@@ -112,14 +116,20 @@ impl WatchedFiles {
     }
 }
 
-fn notices(is_paused: bool, files: Option<&str>, backups: Option<String>) -> Vec<Notice> {
+fn notices(
+    is_paused: bool,
+    files: Option<&str>,
+    backups: Option<String>,
+    pulse: Option<String>,
+) -> Vec<Notice> {
     let paused = is_paused.then(|| {
         format!("Checks pause: {MOST_UNSAVED} events wait for the store, and more would be lost. They go on when it answers.")
     });
     let files = files.map(|text| format!("The configuration is not watched as it should be: {text}."));
     let backups = backups.map(|text| format!("Backups: {text}."));
+    let pulse = pulse.map(|text| format!("The ping of `self_monitoring` is not taken: {text}."));
     let banner = |text| Notice { urgency: Urgency::Banner, text };
-    paused.into_iter().chain(files).chain(backups).map(banner).collect()
+    paused.into_iter().chain(files).chain(backups).chain(pulse).map(banner).collect()
 }
 
 #[cfg(test)]
@@ -128,12 +138,13 @@ mod tests {
 
     #[test]
     fn what_is_well_is_not_mentioned() {
-        assert_eq!(notices(false, None, None), []);
+        assert_eq!(notices(false, None, None, None), []);
     }
 
     #[test]
     fn paused_checks_and_unwatched_files_are_on_every_page() {
-        let said = notices(true, WatchedFiles(None).trouble(), Some("the newest is 3 days old".to_owned()));
+        let said =
+            notices(true, WatchedFiles(None).trouble(), Some("the newest is 3 days old".to_owned()), None);
         assert!(said.iter().all(|notice| notice.urgency == Urgency::Banner));
         let said: Vec<&str> = said.iter().map(|notice| notice.text.as_str()).collect();
         assert!(said[0].starts_with("Checks pause") && said[1].contains("vigia reload"), "{said:?}");

@@ -211,6 +211,7 @@ fn nothing() -> config::Loaded {
         settings: None,
         problems: Vec::new(),
         quarantine: Vec::new(),
+        watches_itself: false,
         notices: Vec::new(),
         files: Vec::new(),
         memory: config::last_good::Memory::default(),

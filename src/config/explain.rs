@@ -2,8 +2,9 @@
 
 use super::decode::Decoder;
 use super::effective::EffectiveObject;
-use super::files::{Files, LoadError, Request};
+use super::files::{Author, Files, LoadError, Request};
 use super::last_good::LastGood;
+use super::own;
 use super::place::Sources;
 use super::resolve;
 use super::tree;
@@ -16,6 +17,7 @@ use super::written::Written;
 pub fn explain(request: &Request, host: Option<&str>) -> Result<Vec<EffectiveObject>, LoadError> {
     let last_good = request.last_good();
     let mut files = Files::read(request)?;
+    let forms = own::Forms::add(&mut files.sources);
     let first = files.parse();
     let parsed = match last_good.filter(|_| !first.unreadable.is_empty()) {
         None => first,
@@ -28,10 +30,14 @@ pub fn explain(request: &Request, host: Option<&str>) -> Result<Vec<EffectiveObj
     };
     let mut documents = parsed.documents;
     documents.extend(files.parse_stand_ins());
+    let own = forms.map(own::Own::of(documents.iter().map(|document| &document.map)), &files.sources);
     let mut decoder = Decoder::default();
     let mut written = Written::default();
     for document in &documents {
         written.add(&document.map, document.author, &mut decoder);
+    }
+    if let Some(map) = &own {
+        written.add(map, Author::Person, &mut decoder);
     }
     Ok(resolve::explain::explain(&written, host, &files.sources))
 }
@@ -46,6 +52,7 @@ pub fn explain_last(last_good: &LastGood, host: Option<&str>) -> Option<Vec<Effe
         return None;
     }
     let mut decoder = Decoder::default();
+    let forms = own::Forms::add(&mut sources);
     let limits = tree::Limits::default();
     let maps: Vec<_> = files
         .iter()
@@ -54,9 +61,13 @@ pub fn explain_last(last_good: &LastGood, host: Option<&str>) -> Option<Vec<Effe
             Some((*author, map))
         })
         .collect();
+    let own = forms.map(own::Own::of(maps.iter().map(|(_, map)| map)), &sources);
     let mut written = Written::default();
     for (author, map) in &maps {
         written.add(map, *author, &mut decoder);
+    }
+    if let Some(map) = &own {
+        written.add(map, Author::Person, &mut decoder);
     }
     Some(resolve::explain::explain(&written, host, &sources))
 }

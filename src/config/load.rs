@@ -8,6 +8,7 @@ use super::decode::Decoder;
 use super::files::{AS_IT_WAS, Author, Document, Files, Listed, LoadError, Request};
 use super::last_good::{self, Definitions, LastGood, Memory};
 use super::later;
+use super::own;
 use super::place::{FileId, Sources};
 use super::problem::{self, Problem, Reported, did_you_mean};
 use super::resolve::{self, Context, Kept};
@@ -34,6 +35,8 @@ pub struct Loaded {
     /// Sorted by place.
     pub problems: Vec<Reported>,
     pub quarantine: Vec<Quarantined>,
+    /// The host `vigia` is ours: its services want states.
+    pub watches_itself: bool,
     /// What is written and not acted on by this version, one line each.
     pub notices: Vec<&'static str>,
     pub files: Vec<Listed>,
@@ -89,9 +92,10 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let previous = request.last_good();
     let mut files = Files::read(request)?;
     let switches = switches::read(request.state_dir.as_deref())?;
+    let forms = own::Forms::add(&mut files.sources);
     let mut round = Round::new(files.main);
     loop {
-        match attempt(request, &files, &switches, &round, previous.as_ref()) {
+        match attempt(request, &files, (&switches, forms), &round, previous.as_ref()) {
             Ok(loaded) => return Ok(*loaded),
             Err((why, last_good)) => round.begin_again(why, &mut files, last_good),
         }
@@ -102,7 +106,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
 fn attempt<'g>(
     request: &Request,
     files: &Files,
-    switches: &Switches,
+    (switches, forms): (&Switches, own::Forms),
     round: &Round,
     previous: Option<&'g LastGood>,
 ) -> Result<Box<Loaded>, (Again, &'g LastGood)> {
@@ -127,7 +131,12 @@ fn attempt<'g>(
         decoder.push(rounds::nobody_left(files));
         documents = files.parse_quietly(kept);
     }
-    let written = read_objects(&documents, files.main, &mut decoder);
+    let own = own::Own::of(documents.iter().map(|document| &document.map));
+    let own_map = forms.map(own, &files.sources);
+    let mut written = read_objects(&documents, files.main, &mut decoder);
+    if let Some(map) = &own_map {
+        written.add(map, Author::Person, &mut decoder);
+    }
     if let Some(previous) = previous.filter(|_| decoder.errors() > 0 && matches!(round.whole, Whole::Unasked))
     {
         let hiding = round.hiding(files, &documents, previous);
@@ -138,7 +147,9 @@ fn attempt<'g>(
     let context = context(settings.as_ref(), switches, &mut decoder);
     let so_far = decoder.into_problems();
     let (resolved, problems, definitions) = with_last_good(&written, &context, &so_far, previous);
-    let is_empty = resolved.inventory.hosts.is_empty() && has_main && !request.accept_empty;
+    let is_ours = |name: &str| own_map.is_some() && name == own::HOST;
+    let is_empty =
+        resolved.inventory.hosts.iter().all(|host| is_ours(&host.name)) && has_main && !request.accept_empty;
     if let Some(previous) = previous.filter(|_| is_empty) {
         match round.whole {
             Whole::Unasked if previous.had_hosts() => return Err((Again::Whole, previous)),
@@ -159,10 +170,16 @@ fn attempt<'g>(
         settings,
         problems,
         quarantine,
-        notices: later::not_yet(&documents),
+        watches_itself: own_map.is_some(),
+        notices: notices(own, &documents),
         files: files.listed.clone(),
         memory: memory(definitions, files, &documents),
     }))
+}
+
+fn notices(own: own::Own, documents: &[Document<'_>]) -> Vec<&'static str> {
+    let taken = (own == own::Own::Taken).then_some(own::TAKEN);
+    taken.into_iter().chain(later::not_yet(documents)).collect()
 }
 
 /// What is to be kept of it for the time when it is not good.

@@ -10,6 +10,7 @@ pub mod last_good;
 pub mod later;
 pub mod load;
 pub mod merge;
+pub mod own;
 pub mod place;
 pub mod problem;
 pub mod resolve;

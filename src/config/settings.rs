@@ -52,6 +52,7 @@ pub struct Settings {
     pub pollers: Pollers,
     pub log: Log,
     pub backup: Backup,
+    pub self_monitoring: SelfMonitoring,
     pub limits: Limits,
     /// Every setting as it takes effect, in the order of the reference.
     pub effective: Vec<Effective>,
@@ -274,6 +275,35 @@ pub struct Backup {
     pub every: Duration,
     pub keep: u32,
     pub max_age: Duration,
+}
+
+/// What vigia watches of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelfMonitoring {
+    /// There is a host `vigia`.
+    pub host: bool,
+    pub lateness: Bounds<Duration>,
+    pub never_run: Bounds<Duration>,
+    /// Age of the oldest message that waits.
+    pub messages: Bounds<Duration>,
+    /// Per cent that are free.
+    pub disk: Bounds<f64>,
+    pub ping: Option<Ping>,
+}
+
+/// From here on it is WARNING, and CRITICAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds<T> {
+    pub warning: T,
+    pub critical: T,
+}
+
+/// Somebody who misses us is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ping {
+    pub url: Secret,
+    pub every: Duration,
+    pub timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,8 @@ pub struct Findings {
     pub files: Vec<String>,
     /// Settings that changed and take effect with the next start only.
     pub restart_needed: Vec<String>,
+    /// The host `vigia` is the daemon's own: its services want states.
+    pub watches_itself: bool,
 }
 
 /// An object with a mistake in it.

@@ -35,6 +35,7 @@ pub const SECTIONS: &[Key] = &[
     Key::new("pollers", Type::Map(POLLERS), "", "Checks that run on other machines (OSSIM's sensors)"),
     Key::new("log", Type::Map(LOG), "", "The daemon's own log"),
     Key::new("backup", Type::Map(BACKUP), "", "Backups of the state and the configuration"),
+    Key::new("self_monitoring", Type::Map(SELF_MONITORING), "", "vigia watches itself"),
     Key::new("limits", Type::Map(LIMITS), "", "What a load or a scan may hold"),
 ];
 
@@ -272,6 +273,64 @@ pub(super) const BACKUP: &[Key] = &[
     Key::new("every", Type::Duration, "1d", "How often one is made; one made by hand in that folder counts"),
     Key::new("keep", Type::Whole(1, 10_000), "7", "How many are kept"),
     Key::new("max_age", Type::Duration, "48h", "When the newest is older, that is a problem of vigia's own"),
+];
+
+pub(super) const SELF_MONITORING: &[Key] = &[
+    Key::new(
+        "host",
+        Type::Switch,
+        "off",
+        "Whether there is a host `vigia` with the services `lateness never-run store messages configuration disk`, and \
+         `backup` and `ping` where those are asked for; a host of that name in your files wins",
+    ),
+    Key::new(
+        "lateness",
+        Type::Map(LATENESS),
+        "",
+        "Service `lateness`: how late the check is that should have begun first",
+    ),
+    Key::new(
+        "never_run",
+        Type::Map(NEVER_RUN),
+        "",
+        "Service `never-run`: for how long a check waits for its first result",
+    ),
+    Key::new(
+        "messages",
+        Type::Map(MESSAGE_AGE),
+        "",
+        "Service `messages`: age of the oldest message that waits",
+    ),
+    Key::new("disk", Type::Map(DISK), "", "Service `disk`: what is free where the state is kept"),
+    Key::new(
+        "ping",
+        Type::OffOr(PING),
+        "off",
+        "A dead man's switch: who is no longer called knows that this vigia is dead, or nobody is told of anything",
+    ),
+];
+
+pub(super) const LATENESS: &[Key] =
+    &[Key::new("warning", Type::Duration, "30s", ""), Key::new("critical", Type::Duration, "5m", "")];
+
+pub(super) const NEVER_RUN: &[Key] =
+    &[Key::new("warning", Type::Duration, "1h", ""), Key::new("critical", Type::Duration, "1d", "")];
+
+pub(super) const MESSAGE_AGE: &[Key] =
+    &[Key::new("warning", Type::Duration, "10m", ""), Key::new("critical", Type::Duration, "1h", "")];
+
+pub(super) const DISK: &[Key] =
+    &[Key::new("warning", Type::Percent, "10%", ""), Key::new("critical", Type::Percent, "5%", "")];
+
+pub(super) const PING: &[Key] = &[
+    Key::new(
+        "url",
+        Type::Secret,
+        "",
+        "Where a POST goes; whoever knows it can say that all is well; compulsory",
+    ),
+    Key::new("every", Type::Duration, "1m", "How often, as long as checks are handed out"),
+    Key::new("timeout", Type::Duration, "10s", "One deadline for it"),
 ];
 
 pub(super) const LIMITS: &[Key] = &[

@@ -83,6 +83,7 @@ fn all(
         pollers: pollers(&open("pollers", node("pollers"), reading), reading),
         log: log(&open("log", node("log"), reading), reading),
         backup: backup(&open("backup", node("backup"), reading), base, reading),
+        self_monitoring: self_monitoring(&open("self_monitoring", node("self_monitoring"), reading), reading),
         limits: limits(&open("limits", node("limits"), reading), reading),
         effective: Vec::new(),
     }
@@ -355,6 +356,43 @@ fn backup(backup: &Section<'_, '_>, base: &Path, reading: &mut Reading<'_>) -> B
         keep: backup.get("keep", reading, whole(1, 10_000)),
         max_age: backup.get("max_age", reading, Decoder::duration),
     }
+}
+
+fn self_monitoring(own: &Section<'_, '_>, reading: &mut Reading<'_>) -> SelfMonitoring {
+    let mut spans =
+        |key| bounds(own, key, reading, Decoder::duration, |warning, critical| warning <= critical);
+    let (lateness, never_run, messages) = (spans("lateness"), spans("never_run"), spans("messages"));
+    SelfMonitoring {
+        host: own.get("host", reading, Decoder::switch),
+        lateness,
+        never_run,
+        messages,
+        disk: bounds(own, "disk", reading, Decoder::percent, |warning, critical| warning >= critical),
+        ping: own.section_or_off("ping", reading).and_then(|ping| {
+            let url = ping.demand("url", reading, Decoder::secret);
+            let every = ping.get("every", reading, Decoder::duration);
+            let timeout = ping.get("timeout", reading, Decoder::duration);
+            Some(Ping { url: url?, every, timeout })
+        }),
+    }
+}
+
+/// Two limits of which the first must come first.
+fn bounds<T: Copy>(
+    section: &Section<'_, '_>,
+    key: &str,
+    reading: &mut Reading<'_>,
+    read: impl Fn(&mut Decoder, &Node<'_>, &str) -> Option<T>,
+    is_in_order: impl Fn(T, T) -> bool,
+) -> Bounds<T> {
+    let inner = section.section(key, reading);
+    let (warning, critical) = (inner.get("warning", reading, &read), inner.get("critical", reading, &read));
+    let said = inner.node("critical").or(inner.node("warning"));
+    if let Some(node) = said.filter(|_| !is_in_order(warning, critical)) {
+        let message = format!("`critical` of `{}` would come before `warning`", section.path(key));
+        reading.decoder.push(Problem::error(node.at, message).hint("say both, the milder as `warning`"));
+    }
+    Bounds { warning, critical }
 }
 
 fn limits(limits: &Section<'_, '_>, reading: &mut Reading<'_>) -> Limits {

@@ -93,6 +93,7 @@ nagios: {command_file: rw/nagios.cmd, livestatus: off, perfdata: {host: h, every
 pollers: {listen: '0.0.0.0:8643', nodes: {mad: {token: {file: /t}}}}
 log: {level: debug, format: json}
 backup: {dir: /backup, keep: 3}
+self_monitoring: {host: on, disk: {warning: 20%}, ping: {url: {file: /s}, every: 5m}}
 limits: {objects: 10, file: 1MiB}
 ",
     );
@@ -106,6 +107,8 @@ limits: {objects: 10, file: 1MiB}
     assert_eq!(settings.nagios.command_file, Some("/etc/vigia/rw/nagios.cmd".into()));
     assert_eq!(settings.plugin_path, [PathBuf::from("/opt/plugins")]);
     assert_eq!(settings.limits.file, 1 << 20);
+    assert_eq!(settings.self_monitoring.disk, Bounds { warning: 20.0, critical: 5.0 });
+    assert_eq!(settings.self_monitoring.ping.map(|ping| ping.every), Some(Duration::from_secs(300)));
 }
 
 #[test]

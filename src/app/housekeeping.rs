@@ -1,0 +1,90 @@
+//! What vigia does for itself beside its work: it looks at its own organs, makes backups, tells host `vigia` how it is, and
+//! calls who would miss it. All of it may stop at once, and none of it is waited for by a check.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
+
+use super::configuration::LiveConfiguration;
+use super::itself::{self, Itself, Pulse};
+use super::parts::Parts;
+use super::vitals::{self, Told, Vitals, WatchedFiles};
+use crate::backup::schedule::{Health, Keeper};
+use crate::deliver;
+use crate::os::clock::Clock;
+use crate::os::watch::Watcher;
+use crate::runtime::{Handle, Meters};
+use crate::store::Store;
+
+/// The part's name: one grace at the end for all of it.
+pub(super) const PART: &str = "housekeeping";
+
+pub(super) struct Housekeeping {
+    pub(super) backups: watch::Receiver<Health>,
+    backup_health: watch::Sender<Health>,
+    pulse: watch::Receiver<Pulse>,
+    pulse_sender: watch::Sender<Pulse>,
+    files: WatchedFiles,
+}
+
+impl Housekeeping {
+    pub(super) fn new(watcher: Option<&Watcher>) -> Self {
+        let (backup_health, backups) = watch::channel(Health::default());
+        let (pulse_sender, pulse) = watch::channel(Pulse::default());
+        Self { backups, backup_health, pulse, pulse_sender, files: WatchedFiles::of(watcher) }
+    }
+
+    /// Begins to look at the organs, before anything can be wrong with them.
+    pub(super) fn look(
+        &self,
+        parts: &mut Parts,
+        store: &Store,
+        configuration: &LiveConfiguration,
+        meters: std::sync::Arc<Meters>,
+    ) -> Told {
+        let (vitals, told) = Vitals::new(vitals::Organs {
+            store: store.health(),
+            config: configuration.health.subscribe(),
+            files: self.files.clone(),
+            meters,
+            backups: self.backups.clone(),
+            pulse: self.pulse.clone(),
+            clock: store.clock().clone(),
+        });
+        parts.spawn("vitals", |stop| vitals.run(stop));
+        told
+    }
+
+    /// Begins everything that needs the running daemon.
+    pub(super) fn start(
+        self,
+        parts: &mut Parts,
+        configuration: &LiveConfiguration,
+        (handle, store, state_dir): (&Handle, &Store, &Path),
+        delivery: watch::Receiver<deliver::Health>,
+    ) {
+        let (plan, sources) = (configuration.backups.clone(), configuration.backup_sources.clone());
+        let clock: Clock = store.clock().clone();
+        let keeper = Keeper { plan, sources, clock, health: self.backup_health };
+        parts.spawn(PART, |stop| keeper.run(stop));
+        let organs = itself::Organs {
+            handle: handle.clone(),
+            store: store.health(),
+            delivery,
+            backups: self.backups,
+            files: self.files,
+            settings: configuration.own.clone(),
+            pulse: self.pulse,
+            folders: folders(state_dir, store.path()),
+        };
+        let (caller, settings, pulse) = (handle.clone(), configuration.own.clone(), self.pulse_sender);
+        parts.spawn(PART, |stop| itself::call(caller, settings, pulse, stop));
+        parts.spawn(PART, |stop| Itself::new(organs).run(stop));
+    }
+}
+
+/// Where a full disk would hurt: the state folder, and that of the store where it is another.
+fn folders(state_dir: &Path, store: &Path) -> Vec<PathBuf> {
+    let of_store = store.parent().filter(|folder| *folder != state_dir);
+    [Some(state_dir), of_store].into_iter().flatten().map(Path::to_path_buf).collect()
+}
