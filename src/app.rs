@@ -256,6 +256,7 @@ fn start(built: Built) -> Running {
     });
     let learning = scans::start(&mut parts, &handle, &configuration, &built.store);
     let about = (&handle, &built.store, built.state_dir.as_path());
+    let secure = house.secure(&mut parts, &configuration);
     house.start(&mut parts, &configuration, about, delivery.clone());
     let (health, load) = (configuration.health.clone(), configuration.load.clone());
     let (clock, meters) = (built.clock, built.meters);
@@ -264,7 +265,7 @@ fn start(built: Built) -> Running {
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices, backups);
     let origins = origins::definitions(configuration.request.clone());
     let house = House::new(handle, built.store.clone(), built.desk, facts, origins, delivery, learning);
-    built.doors.open(&mut parts, Arc::new(house), &settings);
+    built.doors.open(&mut parts, Arc::new(house), &settings, secure.as_ref());
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;
     Running { parts, store, writer, signals, reloads, tools, _lock }

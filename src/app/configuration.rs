@@ -26,6 +26,7 @@ use crate::store::{Retention, Store};
 use crate::telemetry::{Chain, Level, LogFormat, Logs};
 use crate::web::backend::{BackupGauge, Notice};
 use crate::web::house::Facts;
+use crate::web::tls::Paths;
 use crate::wording::Wording;
 
 /// Loaded, and nothing runs yet.
@@ -53,6 +54,8 @@ pub(super) struct LiveConfiguration {
     pub(super) limits: watch::Receiver<Limits>,
     /// For whoever delivers messages.
     pub(super) delivery: watch::Receiver<Arc<deliver::Settings>>,
+    /// Where the certificate of the page is.
+    pub(super) certificate: watch::Receiver<Option<Paths>>,
     /// For who watches vigia itself.
     pub(super) own: watch::Receiver<SelfMonitoring>,
     /// For whoever makes backups.
@@ -132,6 +135,7 @@ impl Configuration {
         let (backup_sender, backups) = watch::channel(plan(&self.settings));
         let backup_sources = backup_sources(&self.request, store, self.templates.subscribe());
         let (scan_limit_sender, scan_limit) = watch::channel(addresses(&self.settings));
+        let (certificate_sender, certificate) = watch::channel(certificate(&self.settings));
         let (own_sender, own) = watch::channel(self.settings.self_monitoring.clone());
         let (health, _) = watch::channel(Arc::new(self.health));
         let concerned = Arc::new(Concerned {
@@ -144,6 +148,7 @@ impl Configuration {
             backups: backup_sender,
             scan_limit: scan_limit_sender,
             own: own_sender,
+            certificate: certificate_sender,
             templates: self.templates,
             request: self.request.clone(),
             kept: Mutex::new(0),
@@ -180,6 +185,7 @@ impl Configuration {
             health,
             limits,
             delivery,
+            certificate,
             own,
             backups,
             backup_sources,
@@ -217,8 +223,9 @@ impl LiveConfiguration {
         mut notices: watch::Receiver<Vec<Notice>>,
         mut backups: watch::Receiver<schedule::Health>,
     ) -> watch::Receiver<Facts> {
+        let scheme = if self.certificate.borrow().is_some() { "https" } else { "http" };
         let base = Facts {
-            listen: doors.addresses().iter().map(|at| format!("http://{at}/")).collect(),
+            listen: doors.addresses().iter().map(|at| format!("{scheme}://{at}/")).collect(),
             config: self.request.config.display().to_string(),
             state_dir: state_dir.display().to_string(),
             ..Facts::default()
@@ -275,6 +282,7 @@ struct Concerned {
     backups: watch::Sender<Option<schedule::Plan>>,
     scan_limit: watch::Sender<usize>,
     own: watch::Sender<SelfMonitoring>,
+    certificate: watch::Sender<Option<Paths>>,
     templates: watch::Sender<PathBuf>,
     request: Request,
     /// Of the generation that was kept last; where the disk hangs, an older one may come after it.
@@ -313,6 +321,7 @@ impl Concerned {
         });
         self.scan_limit.send_replace(addresses(settings));
         self.templates.send_replace(settings.message_templates.clone());
+        self.certificate.send_replace(certificate(settings));
         self.own.send_if_modified(|before| {
             let is_other = *before != settings.self_monitoring;
             before.clone_from(&settings.self_monitoring);
@@ -369,6 +378,11 @@ fn delivery(settings: &Settings) -> deliver::Settings {
         sendmail: smtp.sendmail.clone(),
     };
     deliver::Settings { mail, wording: Wording::new(&settings.templates), url: settings.web.url.clone() }
+}
+
+fn certificate(settings: &Settings) -> Option<Paths> {
+    let tls = settings.web.tls.as_ref()?;
+    Some(Paths { cert: tls.cert.clone(), key: tls.key.clone() })
 }
 
 /// When backups are made, where somebody wants them.

@@ -19,6 +19,7 @@ use crate::os::files::{self, FileError};
 use crate::telemetry::Chain;
 use crate::web::auth::{Anonymous, Proxy, Public, Rules};
 use crate::web::backend::Backend;
+use crate::web::tls::Secure;
 use crate::web::{Web, serve};
 
 /// The group may connect, and whoever may connect is an admin.
@@ -46,18 +47,24 @@ impl Doors {
     }
 
     /// Lets people in. All of it belongs to the part `web`.
-    pub(super) fn open(self, parts: &mut Parts, backend: Arc<dyn Backend>, settings: &Settings) {
+    pub(super) fn open(
+        self,
+        parts: &mut Parts,
+        backend: Arc<dyn Backend>,
+        settings: &Settings,
+        secure: Option<&Secure>,
+    ) {
         let streams = CancellationToken::new();
         let web = Web::new(backend, rules(settings), streams.clone());
         for listener in self.tcp {
-            tell(&listener, "web.listening");
-            let router = web.router();
-            parts.spawn("web", |stop| tcp(listener, router, stop));
+            tell(&listener, "web.listening", scheme(settings));
+            let (router, secure) = (web.router(), secure.cloned());
+            parts.spawn("web", |stop| tcp(listener, router, secure, stop));
         }
         if let Some(listener) = self.metrics {
-            tell(&listener, "metrics.listening");
+            tell(&listener, "metrics.listening", "http");
             let router = web.metrics_router();
-            parts.spawn("web", |stop| tcp(listener, router, stop));
+            parts.spawn("web", |stop| tcp(listener, router, None, stop));
         }
         let (control, router) = (self.control, web.router());
         parts.spawn("web", |stop| async move {
@@ -77,16 +84,21 @@ impl Doors {
     }
 }
 
-async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken) {
+async fn tcp(listener: TcpListener, router: Router, secure: Option<Secure>, stop: CancellationToken) {
     match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => serve::tcp(listener, router, stop).await,
+        Ok(listener) => serve::tcp(listener, router, secure, stop).await,
         Err(error) => error!(event = "web.failed", error = %Chain(&error), "a listener is gone"),
     }
 }
 
-fn tell(listener: &TcpListener, event: &str) {
+/// What the page speaks; it changes with the next start only.
+pub(super) fn scheme(settings: &Settings) -> &'static str {
+    if settings.web.tls.is_some() { "https" } else { "http" }
+}
+
+fn tell(listener: &TcpListener, event: &str, scheme: &str) {
     if let Ok(address) = listener.local_addr() {
-        info!(event, %address, "http://{address}/");
+        info!(event, %address, "{scheme}://{address}/");
     }
 }
 
@@ -107,7 +119,7 @@ fn rules(settings: &Settings) -> Rules {
         settings::PublicStatus::Only(selection) => Public::Only(selection.clone()),
     };
     let (url, metrics) = (settings.web.url.clone(), settings.metrics.path.clone());
-    Rules { anonymous, url, names: names(), tls: false, proxy, public, metrics }
+    Rules { anonymous, url, names: names(), tls: settings.web.tls.is_some(), proxy, public, metrics }
 }
 
 /// What this machine is called: its name, and the first part of it. Nobody else can have that name point at us.

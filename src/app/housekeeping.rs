@@ -15,6 +15,7 @@ use crate::os::clock::Clock;
 use crate::os::watch::Watcher;
 use crate::runtime::{Handle, Meters};
 use crate::store::Store;
+use crate::web::tls::{self, Secure};
 
 /// The part's name: one grace at the end for all of it.
 pub(super) const PART: &str = "housekeeping";
@@ -25,13 +26,17 @@ pub(super) struct Housekeeping {
     pulse: watch::Receiver<Pulse>,
     pulse_sender: watch::Sender<Pulse>,
     files: WatchedFiles,
+    certificate: watch::Receiver<tls::Health>,
+    certificate_health: watch::Sender<tls::Health>,
 }
 
 impl Housekeeping {
     pub(super) fn new(watcher: Option<&Watcher>) -> Self {
         let (backup_health, backups) = watch::channel(Health::default());
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
-        Self { backups, backup_health, pulse, pulse_sender, files: WatchedFiles::of(watcher) }
+        let (certificate_health, certificate) = watch::channel(tls::Health::default());
+        let files = WatchedFiles::of(watcher);
+        Self { backups, backup_health, pulse, pulse_sender, files, certificate, certificate_health }
     }
 
     /// Begins to look at the organs, before anything can be wrong with them.
@@ -49,10 +54,20 @@ impl Housekeeping {
             meters,
             backups: self.backups.clone(),
             pulse: self.pulse.clone(),
+            certificate: self.certificate.clone(),
             clock: store.clock().clone(),
         });
         parts.spawn("vitals", |stop| vitals.run(stop));
         told
+    }
+
+    /// The certificate of the page, where it is served over TLS, and who keeps it as the files are.
+    pub(super) fn secure(&self, parts: &mut Parts, configuration: &LiveConfiguration) -> Option<Secure> {
+        let paths = configuration.certificate.borrow().clone()?;
+        let health = self.certificate_health.clone();
+        let (secure, keeper) = tls::open(configuration.certificate.clone(), &paths, health);
+        parts.spawn(PART, |stop| keeper.run(stop));
+        Some(secure)
     }
 
     /// Begins everything that needs the running daemon.

@@ -20,6 +20,7 @@ use crate::runtime::reload::{self, ConfigHealth};
 use crate::runtime::{MOST_UNSAVED, Meters};
 use crate::store::StoreHealth;
 use crate::web::backend::{Notice, Urgency};
+use crate::web::tls;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,6 +32,7 @@ pub(super) struct Organs {
     pub(super) meters: Arc<Meters>,
     pub(super) backups: watch::Receiver<schedule::Health>,
     pub(super) pulse: watch::Receiver<Pulse>,
+    pub(super) certificate: watch::Receiver<tls::Health>,
     pub(super) clock: Clock,
 }
 
@@ -66,9 +68,12 @@ impl Vitals {
         let silent_for = self.organs.store.borrow().silent_for();
         self.note_silence(silent_for);
         let is_paused = self.organs.meters.checks_paused.get() != 0;
-        let backups = self.organs.backups.borrow().trouble(self.organs.clock.now());
+        let now = self.organs.clock.now();
+        let backups = self.organs.backups.borrow().trouble(now);
+        let certificate = self.organs.certificate.borrow().trouble(now);
         let pulse = self.organs.pulse.borrow().failing.as_ref().map(|(_, why)| why.clone());
-        let notices = notices(is_paused, self.organs.files.trouble(), backups, pulse);
+        let others = [backups.map(of_backups), pulse.map(of_pulse), certificate.map(of_certificate)];
+        let notices = notices(is_paused, self.organs.files.trouble(), others);
         self.notices.send_if_modified(|before| {
             let is_other = *before != notices;
             *before = notices;
@@ -116,20 +121,25 @@ impl WatchedFiles {
     }
 }
 
-fn notices(
-    is_paused: bool,
-    files: Option<&str>,
-    backups: Option<String>,
-    pulse: Option<String>,
-) -> Vec<Notice> {
+fn of_backups(text: String) -> String {
+    format!("Backups: {text}.")
+}
+
+fn of_pulse(text: String) -> String {
+    format!("The ping of `self_monitoring` is not taken: {text}.")
+}
+
+fn of_certificate(text: String) -> String {
+    format!("HTTPS: {text}.")
+}
+
+fn notices(is_paused: bool, files: Option<&str>, others: [Option<String>; 3]) -> Vec<Notice> {
     let paused = is_paused.then(|| {
         format!("Checks pause: {MOST_UNSAVED} events wait for the store, and more would be lost. They go on when it answers.")
     });
     let files = files.map(|text| format!("The configuration is not watched as it should be: {text}."));
-    let backups = backups.map(|text| format!("Backups: {text}."));
-    let pulse = pulse.map(|text| format!("The ping of `self_monitoring` is not taken: {text}."));
     let banner = |text| Notice { urgency: Urgency::Banner, text };
-    paused.into_iter().chain(files).chain(backups).chain(pulse).map(banner).collect()
+    paused.into_iter().chain(files).chain(others.into_iter().flatten()).map(banner).collect()
 }
 
 #[cfg(test)]
@@ -138,13 +148,13 @@ mod tests {
 
     #[test]
     fn what_is_well_is_not_mentioned() {
-        assert_eq!(notices(false, None, None, None), []);
+        assert_eq!(notices(false, None, [None, None, None]), []);
     }
 
     #[test]
     fn paused_checks_and_unwatched_files_are_on_every_page() {
-        let said =
-            notices(true, WatchedFiles(None).trouble(), Some("the newest is 3 days old".to_owned()), None);
+        let backups = Some(of_backups("the newest is 3 days old".to_owned()));
+        let said = notices(true, WatchedFiles(None).trouble(), [backups, None, None]);
         assert!(said.iter().all(|notice| notice.urgency == Urgency::Banner));
         let said: Vec<&str> = said.iter().map(|notice| notice.text.as_str()).collect();
         assert!(said[0].starts_with("Checks pause") && said[1].contains("vigia reload"), "{said:?}");

@@ -9,7 +9,6 @@ const LATER: &[(&[&str], &str)] = &[
     (&["pollers"], "`pollers` are not used yet: every check runs here"),
     (&["nagios"], "`nagios`: none of its files and sockets is served yet"),
     (&["tickets.trackers"], "`tickets.trackers` are not told of tickets yet"),
-    (&["web.tls"], "`web.tls` is not used yet: the page is served without TLS"),
     (&["web.auth.oidc"], "`web.auth.oidc` is not used yet"),
 ];
 
@@ -60,7 +59,7 @@ mod tests {
     fn what_is_written_and_not_acted_on_is_told_once() {
         assert_eq!(told("hosts: {a: 192.0.2.1}"), 0);
         assert_eq!(told("web: {tls: off, listen: off}\npollers:\ndiscovery: {}"), 0);
-        assert_eq!(told("web: {tls: {cert: a, key: b}}\npollers: {listen: x}"), 2);
+        assert_eq!(told("web: {auth: {oidc: {issuer: a}}}\npollers: {listen: x}"), 2);
         assert_eq!(told("nagios: {log_file: /l, status_file: /s}\npollers: {b: {}}"), 2);
     }
 }

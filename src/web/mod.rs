@@ -16,9 +16,11 @@ mod metrics;
 mod old;
 mod orders;
 mod pages;
+mod patient;
 mod query;
 mod routes;
 pub mod serve;
+pub mod tls;
 mod view;
 pub(crate) mod words;
 

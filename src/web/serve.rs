@@ -1,4 +1,5 @@
-//! Connections: accepted, bounded in number and patience, ended in order. TCP and the control socket alike.
+//! Connections: accepted, bounded in number and patience, ended in order. TCP with or without TLS, and the control socket,
+//! alike.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,16 +18,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Peer;
+use super::patient::Patient;
+use super::tls::Secure;
 
 /// Connections at once on one listener; more wait in the kernel's queue.
 const CONNECTIONS: usize = 2048;
 /// For a client to send its request's head.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+/// For a client to read something of what it asked for.
+const READ_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two questions whether the client of an HTTP/2 connection is still there, and for its answer.
+const STILL_THERE: Duration = Duration::from_secs(30);
+/// Headers of one request, as sent.
+const HEAD_BYTES: u32 = 64 * 1024;
 /// For open requests to end once we stop.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Serves a TCP listener until `stop`.
-pub async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Serves a TCP listener until `stop`; with `secure`, over TLS, and whoever speaks plain HTTP is led there.
+pub async fn tcp(listener: TcpListener, router: Router, secure: Option<Secure>, stop: CancellationToken) {
     let door = Arc::new(listener);
     let accept = || -> Accepting<TcpStream> {
         let door = door.clone();
@@ -37,7 +46,56 @@ pub async fn tcp(listener: TcpListener, router: Router, stop: CancellationToken)
             Ok((stream, Caller::Tcp(address)))
         })
     };
-    serve(accept, router, stop).await;
+    match secure {
+        None => serve(accept, stop, |stream, visit| connection(stream, router.clone(), visit)).await,
+        Some(secure) => {
+            // In a task of its own: one client that says nothing must not keep others out.
+            let start =
+                |stream, visit| drop(tokio::spawn(greet(stream, secure.clone(), router.clone(), visit)));
+            serve(accept, stop, start).await;
+        }
+    }
+}
+
+/// The first byte tells who wants TLS.
+async fn greet(stream: TcpStream, secure: Secure, router: Router, visit: Visit) {
+    let begun = async {
+        let mut first = [0];
+        let is_tls = stream.peek(&mut first).await? == 1 && first == [TLS_HANDSHAKE];
+        if !is_tls {
+            return Ok(Begun::Plain(stream));
+        }
+        let no_certificate = || io::Error::other("there is no certificate that can be used");
+        let accepted = secure.acceptor().ok_or_else(no_certificate)?.accept(stream).await;
+        accepted.map(|stream| Begun::Secure(Box::new(stream))).map_err(io::Error::other)
+    };
+    match tokio::time::timeout(HEAD_PATIENCE, begun).await {
+        Ok(Ok(Begun::Secure(stream))) => connection(stream, router, visit),
+        Ok(Ok(Begun::Plain(stream))) => connection(stream, Router::new().fallback(elsewhere), visit),
+        Ok(Err(error)) => tracing::debug!(event = "web.connection", error = %error, "no TLS with a client"),
+        Err(_elapsed) => tracing::debug!(event = "web.connection", "a client said nothing"),
+    }
+}
+
+/// The type of the record that begins a TLS connection.
+const TLS_HANDSHAKE: u8 = 22;
+
+enum Begun {
+    Plain(TcpStream),
+    Secure(Box<tokio_native_tls::TlsStream<TcpStream>>),
+}
+
+/// Plain HTTP where HTTPS is spoken: the same address, said rightly.
+async fn elsewhere(request: axum::extract::Request) -> axum::response::Response {
+    use axum::http::{StatusCode, header};
+    use axum::response::IntoResponse;
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let to = host.and_then(|host| http::HeaderValue::from_str(&format!("https://{host}{path}")).ok());
+    match to {
+        Some(to) => (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response(),
+        None => (StatusCode::BAD_REQUEST, "this address speaks HTTPS\n").into_response(),
+    }
 }
 
 /// Serves the control socket until `stop`. `name_of` finds a user's name; a number stands where there is none.
@@ -56,7 +114,7 @@ pub async fn local(
             Ok((stream, Caller::Local { uid, name_of }))
         })
     };
-    serve(accept, router, stop).await;
+    serve(accept, stop, |stream, visit| connection(stream, router.clone(), visit)).await;
 }
 
 /// The next connection. Boxed, since only then is the whole `Send`: one small allocation a connection.
@@ -81,10 +139,18 @@ impl Caller {
     }
 }
 
-async fn serve<S>(accept: impl Fn() -> Accepting<S> + Send, router: Router, stop: CancellationToken)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// Who came, and what goes when they go.
+struct Visit {
+    caller: Caller,
+    graceful: Watcher,
+    permit: OwnedSemaphorePermit,
+}
+
+async fn serve<S>(
+    accept: impl Fn() -> Accepting<S> + Send,
+    stop: CancellationToken,
+    begin: impl Fn(S, Visit) + Send,
+) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
@@ -97,7 +163,7 @@ where
             accepted = accept() => accepted,
         };
         match accepted {
-            Ok((stream, caller)) => connection(stream, caller, router.clone(), graceful.watcher(), permit),
+            Ok((stream, caller)) => begin(stream, Visit { caller, graceful: graceful.watcher(), permit }),
             Err(error) => {
                 // Out of descriptors: those in use must end first, and asking again at once would only spin.
                 tracing::warn!(event = "web.accept", error = %error, "cannot take a connection");
@@ -108,25 +174,28 @@ where
     drop(tokio::time::timeout(GRACE, graceful.shutdown()).await);
 }
 
-fn connection<S>(stream: S, caller: Caller, router: Router, graceful: Watcher, permit: OwnedSemaphorePermit)
+fn connection<S>(stream: S, router: Router, visit: Visit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Visit { caller, graceful, permit } = visit;
     // Ends with its client or with the grace; `graceful` knows of it.
     tokio::spawn(async move {
         let service = TowerToHyperService::new(router.layer(Extension(caller.peer().await)));
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(100)
+            .max_header_list_size(HEAD_BYTES)
+            .keep_alive_interval(STILL_THERE)
+            .keep_alive_timeout(STILL_THERE);
+        let stream = Patient::new(stream, READ_PATIENCE);
         let serving = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = graceful.watch(serving).await {
             tracing::debug!(event = "web.connection", error = %error, "a connection ended early");
         }
         drop(permit);
     });
-}
-
-/// Addresses of listeners as a person can open them.
-pub fn shown(address: SocketAddr) -> String {
-    format!("http://{address}/")
 }

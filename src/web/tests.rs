@@ -425,5 +425,5 @@ async fn the_fixture_can_be_looked_at() {
     }
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     let web = site.web.clone();
-    tokio::join!(web.follow(), super::serve::tcp(listener, site.router, CancellationToken::new()));
+    tokio::join!(web.follow(), super::serve::tcp(listener, site.router, None, CancellationToken::new()));
 }

@@ -20,6 +20,7 @@ mod disk;
 mod doors;
 mod examples;
 mod generated_pages;
+mod https;
 mod itself;
 mod kinds;
 mod layering;

@@ -47,7 +47,13 @@ pub(super) const WEB: &[Key] = &[
         "Where the page is served; `--listen` replaces it. Port 0 takes a free one; the log and `vigia status` say which",
     ).restart(),
     Key::new("url", Type::Text, "", "How people reach it: for links in messages, and as a host name that is let in").restart(),
-    Key::new("tls", Type::OffOr(WEB_TLS), "off", "A certificate and its key; both are read again when they change"),
+    Key::new(
+        "tls",
+        Type::OffOr(WEB_TLS),
+        "off",
+        "The page over HTTPS (TLS 1.2 and newer, HTTP/2): a certificate and its key, read again when they change",
+    )
+    .restart(),
     Key::new("auth", Type::Map(AUTH), "", "Who gets in"),
     Key::new(
         "public_status",
@@ -59,8 +65,13 @@ pub(super) const WEB: &[Key] = &[
 ];
 
 pub(super) const WEB_TLS: &[Key] = &[
-    Key::new("cert", Type::Text, "", "PEM file with the certificate and what leads to its root; compulsory"),
-    Key::new("key", Type::Text, "", "PEM file with its key; compulsory"),
+    Key::new(
+        "cert",
+        Type::Text,
+        "",
+        "PEM file with the certificate and what leads to its root, relative to the main file; compulsory",
+    ),
+    Key::new("key", Type::Text, "", "PEM file with its key, without a passphrase; compulsory"),
 ];
 
 pub(super) const AUTH: &[Key] = &[
