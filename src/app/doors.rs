@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::StartError;
 use super::parts::Parts;
 use crate::config::settings::{self, Settings};
 use crate::desk::Role;
 use crate::os::files::{self, FileError};
+use crate::os::systemd;
 use crate::telemetry::Chain;
 use crate::web::auth::{Anonymous, Proxy, Public, Rules};
 use crate::web::backend::Backend;
@@ -37,8 +38,18 @@ impl Doors {
         metrics: Option<SocketAddr>,
         control: &Path,
     ) -> Result<Self, StartError> {
-        let tcp = listen.iter().map(|at| bind(*at)).collect::<Result<_, _>>()?;
-        Ok(Self { tcp, metrics: metrics.map(bind).transpose()?, control: bind_control(control)? })
+        let mut kept = systemd::listeners();
+        let tcp = listen.iter().map(|at| bind(*at, &mut kept)).collect::<Result<_, _>>()?;
+        let metrics = metrics.map(|at| bind(at, &mut kept)).transpose()?;
+        for other in kept {
+            let address = other.local_addr().map_or_else(|error| error.to_string(), |at| at.to_string());
+            warn!(
+                event = "systemd.sockets",
+                address,
+                "a socket of systemd is none of `web.listen` and is closed: the addresses of vigia.socket must be the same"
+            );
+        }
+        Ok(Self { tcp, metrics, control: bind_control(control)? })
     }
 
     /// The addresses, with the real port where 0 was asked for.
@@ -136,8 +147,14 @@ fn user_name(uid: u32) -> Option<String> {
     Some(user.name)
 }
 
-fn bind(at: SocketAddr) -> Result<TcpListener, StartError> {
-    let bound = TcpListener::bind(at).and_then(|listener| {
+/// One that systemd has kept open for us, or a new one.
+fn bind(at: SocketAddr, kept: &mut Vec<TcpListener>) -> Result<TcpListener, StartError> {
+    let is_same = |listener: &TcpListener| listener.local_addr().is_ok_and(|open| open == at);
+    let opened = match kept.iter().position(is_same) {
+        Some(place) => Ok(kept.swap_remove(place)),
+        None => TcpListener::bind(at),
+    };
+    let bound = opened.and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });

@@ -1,11 +1,13 @@
 //! The metrics page as Prometheus reads it: its own linter, and a real scrape.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 use serde_json::json;
 
 use crate::support::daemon::TestDaemon;
 use crate::support::servers::prometheus::{Prometheus, complaints_of_promtool};
+use crate::support::sources::root;
 
 const HOSTILE: &str = "defaults: {check_interval: 1h}
 hosts:
@@ -30,6 +32,66 @@ async fn the_page_is_clean_whatever_the_names_and_numbers_are() {
     let page = daemon.text("/metrics").await.1;
     assert!(!page.contains("service=\"gone\""), "a series goes with its object");
     daemon.stop().await;
+}
+
+/// The families of a page, and what a histogram adds to its name.
+fn families(page: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').expect("a name and a kind");
+        names.insert(name.to_owned());
+        if kind == "histogram" {
+            names.extend(["_bucket", "_sum", "_count"].map(|end| format!("{name}{end}")));
+        }
+    }
+    names
+}
+
+/// Every `vigia_…` that a text names.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("vigia_")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_the_rules_and_the_dashboard_ask_for_is_there() {
+    let open = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = open.local_addr().expect("bound").port();
+    let site = format!(
+        "hosts: {{web1: {{address: 127.0.0.1, check: {{tcp: {port}}}, services: {{one: {{passive: {{}}}}}}}}}}\nbackup: {{dir: backups}}\n"
+    );
+    let daemon = TestDaemon::start(&[("vigia.yaml", &site)]).await;
+    daemon.logged("backup.made").await;
+    let result = json!({"host": "web1", "service": "one", "state": 0, "output": "fine | a=1"});
+    assert_eq!(daemon.post("/api/v1/result", &result).await.0, 200);
+    daemon.wait_for("/api/v1/process", |process| process["backup"]["count"] == 1).await;
+    daemon.wait_for("/api/v1/process", |process| process["checks"]["total"].as_u64() > Some(0)).await;
+    let known = families(&daemon.text("/metrics").await.1);
+    for path in ["docs/prometheus/vigia.rules.yml", "docs/prometheus/grafana.json"] {
+        let asked = named(&std::fs::read_to_string(root().join(path)).expect("it is there"));
+        let missing: Vec<_> = asked.difference(&known).collect();
+        assert!(missing.is_empty() && asked.len() > 10, "{path} asks for {missing:?}");
+    }
+    daemon.stop().await;
+}
+
+#[test]
+fn the_rules_are_sound_and_say_what_they_should() {
+    for (what, file) in
+        [("check", "docs/prometheus/vigia.rules.yml"), ("test", "docs/prometheus/vigia.test.yml")]
+    {
+        let output = std::process::Command::new("/usr/bin/promtool")
+            .args([what, "rules"])
+            .arg(root().join(file))
+            .output()
+            .expect("promtool starts");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&said));
+    }
+    let dashboard = std::fs::read(root().join("docs/prometheus/grafana.json")).expect("it is there");
+    let dashboard: serde_json::Value = serde_json::from_slice(&dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(panels.len() > 10 && panels.iter().all(|panel| panel["targets"][0]["expr"].is_string()));
 }
 
 #[tokio::test]

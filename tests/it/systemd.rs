@@ -24,6 +24,9 @@ fn a_machine_installs_runs_upgrades_and_removes_the_package() {
     hung(&machine);
     stopped_with_plugins_in_flight(&machine);
     mistaken(&machine);
+    examples(&machine);
+    privileged(&machine);
+    kept_open(&machine);
     upgraded(&machine);
     removed(&machine);
 }
@@ -140,6 +143,83 @@ fn mistaken(machine: &Machine) {
     std::fs::rename(machine.path("/etc/vigia/away"), machine.path("/etc/vigia/vigia.yaml")).expect("moved");
     std::fs::rename(machine.path("/etc/vigia/conf.away"), machine.path("/etc/vigia/conf.d")).expect("moved");
     machine.ok(&["systemctl", "start", "vigia"]);
+}
+
+const EXAMPLES: &str = "/usr/share/doc/vigia/examples";
+const DROP_INS: &str = "/etc/systemd/system/vigia.service.d";
+
+/// What the package brings for others.
+fn examples(machine: &Machine) {
+    for file in ["prometheus/vigia.rules.yml", "prometheus/grafana.json", "vigia.schema.json"] {
+        assert!(machine.path("/usr/share/vigia").join(file).exists(), "{file}");
+    }
+    machine.write("/etc/vigia/secrets/smtp", "hush\n");
+    machine.ok(&["chmod", "600", "/etc/vigia/secrets/smtp"]);
+    machine.ok(&["cp", &format!("{EXAMPLES}/credentials.conf"), DROP_INS]);
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "restart", "vigia"]);
+    // The daemon's own environment names the folder; a secret that cannot be had is a warning with its place.
+    machine.write("/etc/vigia/conf.d/macros.yaml", "user_macros: {USER9: {credential: smtp}}\n");
+    machine.ok(&["systemctl", "reload", "vigia"]);
+    let journal = machine.journal();
+    assert!(!journal.contains("USER9"), "the secret is there: {journal}");
+    machine.write("/etc/vigia/conf.d/macros.yaml", "user_macros: {USER9: {credential: other}}\n");
+    machine.run(&["systemctl", "reload", "vigia"]);
+    machine.wait_until(
+        "one that is not there is said",
+        &["journalctl", "-u", "vigia", "--no-pager"],
+        |said| said.text.contains("USER9"),
+    );
+    machine.ok(&["rm", "/etc/vigia/conf.d/macros.yaml"]);
+}
+
+/// A program with rights of its own has none inside the walls of the unit, and has them with the example.
+fn privileged(machine: &Machine) {
+    machine.ok(&["install", "-m", "4755", "/usr/bin/id", "/usr/local/bin/check_id"]);
+    let service = "{plugin: /usr/local/bin/check_id, check_interval: 1s, max_check_attempts: 1}";
+    machine.write(
+        "/etc/vigia/conf.d/own.yaml",
+        &format!("hosts: {{own: {{address: 127.0.0.1, check: off, services: {{id: {service}}}}}}}\n"),
+    );
+    let status = ["vigia", "status", "own/id"];
+    machine.wait_until("it runs as the daemon", &status, |said| said.text.contains("(vigia)"));
+    assert!(!machine.ok(&status).contains("euid=0"), "{}", machine.ok(&status));
+    machine.ok(&["cp", &format!("{EXAMPLES}/privileged-plugins.conf"), DROP_INS]);
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "restart", "vigia"]);
+    machine.wait_until("it has its rights", &status, |said| said.text.contains("euid=0"));
+    machine.ok(&["rm", &format!("{DROP_INS}/privileged-plugins.conf"), "/etc/vigia/conf.d/own.yaml"]);
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "restart", "vigia"]);
+}
+
+/// With the socket unit nobody is refused while the daemon is away.
+fn kept_open(machine: &Machine) {
+    machine.ok(&["systemctl", "stop", "vigia"]);
+    machine.ok(&["cp", &format!("{EXAMPLES}/vigia.socket"), "/etc/systemd/system/"]);
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "enable", "--now", "vigia.socket"]);
+    // Nobody has started the daemon: whoever comes waits for it.
+    let page = machine.run(&[
+        "/usr/lib/nagios/plugins/check_http",
+        "-H",
+        "127.0.0.1",
+        "-p",
+        "8642",
+        "-u",
+        "/healthz",
+        "-t",
+        "40",
+    ]);
+    assert!(page.code == 0 && page.text.contains("HTTP OK"), "{}", page.text);
+    assert_eq!(machine.property("ActiveState"), "active");
+    machine.ok(&["systemctl", "restart", "vigia"]);
+    let listening = machine.journal();
+    assert!(!listening.contains("is none of `web.listen`"), "{listening}");
+    machine.ok(&["systemctl", "disable", "--now", "vigia.socket"]);
+    machine.ok(&["rm", "/etc/systemd/system/vigia.socket"]);
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "restart", "vigia"]);
 }
 
 fn upgraded(machine: &Machine) {

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 binary=$(realpath "${CARGO_TARGET_DIR:-target}/debug/vigia")
-for unit in systemd/*.service systemd/*.socket; do
+for unit in systemd/*.service systemd/examples/*.socket; do
     [[ -e $unit ]] || continue
     sed "s#/usr/bin/vigia#$binary#g" "$unit" > "$scratch/${unit##*/}"
 done
