@@ -1,6 +1,6 @@
 # Each target is a line or a script in tests/setup/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test core lint deb docs deny bench-scan accept tools
+.PHONY: help run test test-long core lint deb docs deny bench-scan accept tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -10,6 +10,9 @@ run: ## build vigia and watch this machine with it (etc/demo/, state in ./var)
 
 test: ## everything: format, lints, all tests against real servers, docs, units
 	@tests/setup/test.sh
+
+test-long: ## 300 x kill -9 under load, ten million random inputs a reader: half an hour
+	@tests/setup/test-long.sh
 
 core: ## the tests of the core alone: seconds
 	cargo test --package vigia-core

@@ -26,6 +26,14 @@ impl Disk {
         assert!(self.run(&["fsfreeze", "-f"]), "it can be frozen");
     }
 
+    /// From now on nothing can be written. Nobody may have a file open for writing.
+    pub fn make_read_only(&self) {
+        assert!(
+            run(&["mount", "-o", "remount,ro", self.at.to_str().expect("our names are UTF-8")]),
+            "nobody writes"
+        );
+    }
+
     pub fn recover(&self) {
         assert!(self.run(&["fsfreeze", "-u"]), "it was frozen");
     }
