@@ -12,6 +12,7 @@ mod origins;
 mod parts;
 mod refusal;
 mod scans;
+mod tickets;
 mod vitals;
 
 use std::io::Write;
@@ -250,6 +251,7 @@ fn start(built: Built) -> Running {
         reloads: reloads.clone(),
         config: configuration.health.subscribe(),
         store_silent: told.store_silent,
+        heads: tickets::heads(&built.store),
         meters: built.meters.clone(),
         clock: built.clock.clone(),
         started: built.started,

@@ -218,7 +218,7 @@ async fn a_rule_opens_a_ticket_with_old_and_new_and_another_value_is_a_note_in_i
     assert_eq!(given.len(), 1, "192.0.2.2 is not meant: {given:?}");
     let Operation::OpenTicket { ticket } = &given[0].operation else { panic!("{given:?}") };
     assert_eq!(&*ticket.title, "web1: version changed, 22/tcp OpenSSH 9.2 → OpenSSH 9.6");
-    assert_eq!((ticket.class.word(), &*ticket.r#type, ticket.priority), ("Anomaly", "Anomaly", 7));
+    assert_eq!((ticket.class.word(), &*ticket.r#type, ticket.priority), ("Anomaly", "Anomalies", 7));
     assert!(ticket.text.contains("Previous: OpenSSH 9.2\nNew: OpenSSH 9.6"), "{}", ticket.text);
     assert_eq!(ticket.subject.as_ref().map(ToString::to_string).as_deref(), Some("web1"));
     let line = site.anomalies().await.into_iter().find(|line| &*line.asset_name == "web1").unwrap();

@@ -8,7 +8,7 @@ use vigia_core::model::anomaly::{Anomaly, AnomalyStatus, weighed};
 use vigia_core::model::asset::Asset;
 use vigia_core::model::id::{AnomalyId, Checkable, ObjectKey, TicketId};
 use vigia_core::model::inventory::Inventory;
-use vigia_core::model::operation::{NewTicket, Operation, Order, TicketNote};
+use vigia_core::model::operation::{Fields, NewTicket, Operation, Order, TicketNote};
 use vigia_core::model::rule::{Rule, RuleSource, TicketAction};
 use vigia_core::model::selector::{Net, Target};
 use vigia_core::model::ticket::TicketClass;
@@ -24,6 +24,8 @@ const AUTHOR: &str = "vigia";
 const PRIORITY: u8 = 5;
 /// What rules say where they say no type.
 const UNSAID: &str = "Availability";
+/// And what that means for an anomaly.
+const TYPE: &str = "Anomalies";
 
 impl Assets {
     /// Rules over every anomaly that they have not seen. One whose ticket could not be opened is seen again next time.
@@ -56,11 +58,7 @@ impl Assets {
         let inventory = &world.inventory;
         let Some((rule, action)) = chosen(inventory, &asset, anomaly, now) else { return Ok(Ok(())) };
         let ticket = NewTicket {
-            r#type: if &*action.r#type == UNSAID {
-                TicketClass::Anomaly.word().into()
-            } else {
-                Arc::clone(&action.r#type)
-            },
+            r#type: if &*action.r#type == UNSAID { TYPE.into() } else { Arc::clone(&action.r#type) },
             priority: action.priority.unwrap_or_else(|| weighed(PRIORITY, value::of(&asset, inventory))),
             in_charge: action.in_charge.clone().or_else(|| inventory.in_charge.clone()),
             tags: action.tags.clone(),
@@ -117,6 +115,7 @@ impl Assets {
                 let text = format!("Again: {}\n{}", ticket.title, ticket.text);
                 Operation::NoteTicket {
                     id,
+                    version: None,
                     note: Box::new(TicketNote { text: text.into(), ..TicketNote::default() }),
                 }
             }
@@ -190,6 +189,23 @@ fn told(anomaly: &Anomaly) -> String {
     if anomaly.subject.is_empty() { values } else { format!("{} {values}", anomaly.subject) }
 }
 
+/// What the class of the ticket has places for (`ossim-tickets.md` 1.5).
+fn fields(anomaly: &Anomaly, host: &str) -> Fields {
+    let port = anomaly.subject.split_once('/').map_or("", |(port, _)| port);
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let all = [
+        ("kind", anomaly.kind.word()),
+        ("host", host),
+        ("port", if is_port { port } else { "" }),
+        ("previous", &*anomaly.old),
+        ("new", &*anomaly.new),
+    ];
+    let said = all.into_iter().filter(|(_, text)| !text.is_empty());
+    let mut fields: Fields = said.map(|(key, text)| (key.into(), text.into())).collect();
+    fields.insert("when".into(), anomaly.last.to_string().into());
+    fields
+}
+
 fn draft(asset: &Asset, anomaly: &Anomaly, inventory: &Inventory) -> NewTicket {
     let subject = asset.host.as_deref().filter(|host| inventory.host_id(host).is_some()).map(ObjectKey::host);
     let name = asset.name();
@@ -216,7 +232,7 @@ fn draft(asset: &Asset, anomaly: &Anomaly, inventory: &Inventory) -> NewTicket {
     ));
     NewTicket {
         class: TicketClass::Anomaly,
-        r#type: TicketClass::Anomaly.word().into(),
+        r#type: TYPE.into(),
         title: title.into(),
         text: text.into(),
         priority: PRIORITY,
@@ -224,5 +240,6 @@ fn draft(asset: &Asset, anomaly: &Anomaly, inventory: &Inventory) -> NewTicket {
         subject,
         alarm: None,
         tags: Vec::new(),
+        fields: fields(anomaly, name),
     }
 }

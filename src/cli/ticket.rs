@@ -1,5 +1,7 @@
 //! `vigia ticket`: work for people.
 
+mod types;
+
 use serde_json::{Value, json};
 use vigia_core::model::time::Timestamp;
 
@@ -9,7 +11,7 @@ use super::table::{Style, Table, clean, clean_lines, items, moment, number, obje
 use super::{Answer, Common, Console, Exit, Format};
 use crate::os::clock::Clock;
 
-/// List, read, open, note, close and reopen tickets
+/// List, read, open, note, edit, close and reopen tickets
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   vigia ticket list
@@ -46,6 +48,27 @@ enum Act {
   vigia ticket note AVA01 'waiting for the provider' --status Waiting
   vigia ticket note AVA01 'please take over' --in-charge ana --priority 8")]
     Note(Note),
+    /// Change what a ticket says; its history keeps the old values
+    #[command(before_help = "Examples:
+  vigia ticket edit AVA01 --priority 8 --type 'Net Performance'
+  vigia ticket edit AVA01 --tag power --tag rack7 --in-charge ''")]
+    Edit(Edit),
+    /// Who hears of each change of a ticket from now on
+    #[command(before_help = "Example:\n  vigia ticket subscribe AVA01 ops")]
+    Subscribe {
+        reference: String,
+        /// A user, contact or contact group
+        name: String,
+    },
+    /// Who hears of a ticket no more
+    #[command(before_help = "Example:\n  vigia ticket unsubscribe AVA01 ops")]
+    Unsubscribe { reference: String, name: String },
+    /// Delete a ticket with its notes; its number is never used again
+    #[command(before_help = "Example:\n  vigia ticket delete CUS17")]
+    Delete { reference: String },
+    /// List, add, change and delete types of tickets
+    #[command(subcommand, before_help = "Example:\n  vigia ticket type list")]
+    Type(types::Types),
     /// Close a ticket
     #[command(before_help = "Example:\n  vigia ticket close AVA01 'cable replaced' --resolution Fixed")]
     Close {
@@ -73,6 +96,22 @@ struct List {
     /// Open, Assigned, Studying, Waiting, Testing or Closed
     #[arg(long, value_name = "STATUS", conflicts_with = "all")]
     status: Option<String>,
+    /// In charge: a user, contact or contact group; `nobody`
+    #[arg(long, value_name = "NAME")]
+    in_charge: Option<String>,
+    #[arg(long = "type", value_name = "TYPE")]
+    r#type: Option<String>,
+    /// High (7 to 10), Medium (4 to 6) or Low (1 to 3)
+    #[arg(long, value_name = "WORD")]
+    priority: Option<String>,
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// In charge of it, opened it, or wrote a note
+    #[arg(long, value_name = "NAME")]
+    with: Option<String>,
+    /// updated, opened, priority, title, life_time, in_charge, submitter, type or status; `-` in front: the greatest first
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    sort: Option<String>,
     /// About this host or its services
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
@@ -107,6 +146,31 @@ struct New {
     in_charge: Option<String>,
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// A field of its class, such as `port=22`
+    #[arg(long = "field", value_name = "KEY=TEXT")]
+    fields: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Edit {
+    reference: String,
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(short = 'm', long = "message", value_name = "TEXT")]
+    text: Option<String>,
+    #[arg(long = "type", value_name = "TYPE")]
+    r#type: Option<String>,
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=10))]
+    priority: Option<u8>,
+    /// A user, contact or contact group; empty: nobody
+    #[arg(long, value_name = "NAME")]
+    in_charge: Option<String>,
+    /// All tags that it is to have
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// A field of its class, such as `port=22`
+    #[arg(long = "field", value_name = "KEY=TEXT")]
+    fields: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -140,6 +204,15 @@ impl Ticket {
                 show(common, console, &client.get(&Target::of(&["tickets", reference]))?)
             }
             Act::New(new) => done(common, console, &client.post(&Target::of(&["tickets"]), &new.body())?),
+            Act::Edit(edit) => done(common, console, &act(&edit.reference, "edit", edit.body())?),
+            Act::Subscribe { reference, name } => {
+                done(common, console, &act(reference, "subscribe", json!({"name": name}))?)
+            }
+            Act::Unsubscribe { reference, name } => {
+                done(common, console, &act(reference, "unsubscribe", json!({"name": name}))?)
+            }
+            Act::Delete { reference } => done(common, console, &act(reference, "delete", json!({}))?),
+            Act::Type(types) => types.run(&client, common, console),
             Act::Note(note) => done(common, console, &act(&note.reference, "note", note.body())?),
             Act::Close { reference, text, resolution } => {
                 let body = json!({"text": text, "resolution": resolution});
@@ -161,8 +234,46 @@ impl New {
         body["type"] = json!(self.r#type);
         body["priority"] = json!(self.priority);
         body["tags"] = json!(self.tags);
+        body["fields"] = pairs(&self.fields);
         if let Some(in_charge) = &self.in_charge {
             body["in_charge"] = json!(in_charge);
+        }
+        body
+    }
+}
+
+/// `KEY=TEXT` as an object; the daemon says what is wrong with a key.
+fn pairs(said: &[String]) -> Value {
+    let pair = |said: &String| {
+        let (key, text) = said.split_once('=').unwrap_or((said, ""));
+        (key.trim().to_owned(), json!(text))
+    };
+    Value::Object(said.iter().map(pair).collect())
+}
+
+impl Edit {
+    /// Only what was said: what is absent stays as it is.
+    fn body(&self) -> Value {
+        let mut body = json!({});
+        let texts = [
+            ("title", &self.title),
+            ("text", &self.text),
+            ("type", &self.r#type),
+            ("in_charge", &self.in_charge),
+        ];
+        for (name, value) in texts {
+            if let Some(value) = value {
+                body[name] = json!(value);
+            }
+        }
+        if let Some(priority) = self.priority {
+            body["priority"] = json!(priority);
+        }
+        if !self.tags.is_empty() {
+            body["tags"] = json!(self.tags);
+        }
+        if !self.fields.is_empty() {
+            body["fields"] = pairs(&self.fields);
         }
         body
     }
@@ -194,6 +305,8 @@ impl List {
     fn run(&self, client: &Client, common: &Common, console: &mut Console) -> Answer {
         let status = match (self.all, self.status.as_deref()) {
             (true, _) => "all",
+            // The daemon takes a bare `open` for whatever is not closed.
+            (false, Some(status)) if status.eq_ignore_ascii_case("open") => "=open",
             (false, Some(status)) => status,
             (false, None) => "open",
         };
@@ -201,6 +314,12 @@ impl List {
             .with("status", status)
             .with_some("host", self.host.as_ref())
             .with_some("class", self.class.as_ref())
+            .with_some("in_charge", self.in_charge.as_ref())
+            .with_some("type", self.r#type.as_ref())
+            .with_some("priority", self.priority.as_ref())
+            .with_some("tag", self.tag.as_ref())
+            .with_some("with", self.with.as_ref())
+            .with_some("sort", self.sort.as_ref())
             .with_some("q", self.search.as_ref())
             .with("limit", self.limit.to_string());
         let answer = client.get(&target)?;
@@ -225,7 +344,7 @@ impl List {
             let priority = number(item, "priority");
             table.row(vec![
                 text(item, "reference").into(),
-                format!("{priority} {}", priority_word(priority)).into(),
+                format!("{priority} {}", text(item, "priority_word")).into(),
                 text(item, "status").into(),
                 moment(number(item, "opened")).into(),
                 life_time(item, now).into(),
@@ -249,13 +368,10 @@ fn life_time(item: &Value, now: Timestamp) -> String {
     span(end - number(item, "opened"))
 }
 
-/// One set of limits for words everywhere (`ossim-tickets.md` T-41).
-fn priority_word(priority: i64) -> &'static str {
-    match priority {
-        7.. => "High",
-        4..=6 => "Medium",
-        _ => "Low",
-    }
+/// A list of texts as one.
+fn joined(item: &Value, name: &str) -> String {
+    let texts = item.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
@@ -270,18 +386,24 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
     let lines = [
         ("status", text(item, "status").to_owned()),
         ("resolution", text(item, "resolution").to_owned()),
-        ("priority", format!("{priority} {}", priority_word(priority))),
+        ("priority", format!("{priority} {}", text(item, "priority_word"))),
         ("class", text(item, "class").to_owned()),
         ("type", text(item, "type").to_owned()),
         ("about", object(item)),
         ("in charge", text(item, "in_charge").to_owned()),
         ("submitter", text(item, "submitter").to_owned()),
+        ("tags", joined(item, "tags")),
+        ("hear of it", joined(item, "subscribers")),
         ("created", moment(number(item, "opened"))),
         ("closed", if closed > 0 { moment(closed) } else { String::new() }),
         ("life time", life_time(item, Clock::system().now())),
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(out, "  {name:<11} {}", clean(value))?;
+    }
+    for (key, value) in item.get("fields").and_then(Value::as_object).into_iter().flatten() {
+        let name = key.replace('_', " ");
+        writeln!(out, "  {:<11} {}", clean(&name), clean(value.as_str().unwrap_or_default()))?;
     }
     let body = clean_lines(text(item, "text"));
     if !body.is_empty() {
@@ -301,19 +423,18 @@ fn head_of(note: &Value) -> String {
     format!("{}  {}{}", moment(number(note, "at")), clean(text(note, "author")), changes(note))
 }
 
-/// What a note changed, in brackets.
+/// What a note changed, in brackets, with what was before.
 fn changes(note: &Value) -> String {
-    let mut changes: Vec<String> = ["status", "resolution", "action"]
-        .into_iter()
-        .map(|name| (name, text(note, name)))
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("{name}: {}", clean(value)))
-        .collect();
-    if number(note, "priority") > 0 {
-        changes.push(format!("priority: {}", number(note, "priority")));
-    }
-    if !text(note, "in_charge").is_empty() {
-        changes.push(format!("in charge: {}", clean(text(note, "in_charge"))));
+    let change = |change: &Value| {
+        let (field, before, after) = (text(change, "field"), text(change, "before"), text(change, "after"));
+        let before = if before.is_empty() { String::new() } else { format!("{} → ", clean(before)) };
+        let after = if after.is_empty() { "nothing".to_owned() } else { clean(after) };
+        format!("{}: {before}{after}", clean(field))
+    };
+    let mut changes: Vec<String> =
+        note.get("changes").and_then(Value::as_array).into_iter().flatten().map(change).collect();
+    if !text(note, "action").is_empty() {
+        changes.push(format!("done: {}", clean(text(note, "action"))));
     }
     if changes.is_empty() { String::new() } else { format!("  ({})", changes.join("; ")) }
 }
@@ -323,17 +444,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_says_when_it_was_written() {
-        let note = json!({"at": 1_764_057_600, "author": "ana", "text": "on it", "status": "Waiting"});
+    fn a_note_says_when_it_was_written_and_what_it_changed() {
+        let change = json!({"field": "status", "before": "Open", "after": "Waiting"});
+        let note = json!({"at": 1_764_057_600, "author": "ana", "text": "on it", "changes": [change]});
         let head = head_of(&note);
-        assert!(head.starts_with("2025-11-") && head.ends_with("  ana  (status: Waiting)"), "{head}");
-    }
-
-    #[test]
-    fn priority_words_have_the_limits_of_the_pages() {
-        assert_eq!(
-            [1, 3, 4, 6, 7, 10].map(priority_word),
-            ["Low", "Low", "Medium", "Medium", "High", "High"]
-        );
+        assert!(head.starts_with("2025-11-") && head.ends_with("  ana  (status: Open → Waiting)"), "{head}");
     }
 }

@@ -153,6 +153,10 @@ impl Conductor {
             Message::Result(result) => drop(self.fold_result(result, now)),
             Message::Submitted(results, answer) => self.fold_submitted(results, answer, now),
             Message::Order(order, answer) => self.fold_order(order, answer, now),
+            Message::Recall(head) => {
+                // The engine refuses no head.
+                self.engine.step(Input::Recall(*head), now, &mut self.events).ok();
+            }
             Message::Reload(inventory, answer) => self.fold_reload(inventory, answer, now),
         }
     }

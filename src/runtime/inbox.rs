@@ -5,6 +5,7 @@ use vigia_core::model::check::CheckResult;
 use vigia_core::model::event::Event;
 use vigia_core::model::inventory::SharedInventory;
 use vigia_core::model::operation::{Order, Refusal};
+use vigia_core::model::ticket::TicketHead;
 
 /// One entry of the inbox.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub enum Message {
     Submitted(Vec<CheckResult>, oneshot::Sender<Result<Refusals, NotDone>>),
     /// What a person does; answered when it is on the disk.
     Order(Order, oneshot::Sender<Result<Done, NotDone>>),
+    /// How a ticket stands that the next order is about: the world may hold it no more. Not answered.
+    Recall(Box<TicketHead>),
     /// A configuration, complete and checked; answered when the world that shows it is published.
     Reload(SharedInventory, oneshot::Sender<Vec<Event>>),
 }

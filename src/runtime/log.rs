@@ -75,6 +75,8 @@ pub(super) fn event(event: &Event) {
         | What::DowntimeScheduled(_)
         | What::AlarmChanged(_)
         | What::TicketNoted { .. }
+        | What::TicketEdited { .. }
+        | What::TicketDeleted { .. }
         | What::Rechecked { .. }
         | What::Switched { .. }
         | What::ObjectRemoved { .. }

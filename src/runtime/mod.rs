@@ -21,4 +21,4 @@ pub use look::Tools;
 pub use meters::Meters;
 pub use places::{Limits, Overload};
 pub use reload::{ConfigHealth, ReloadReport};
-pub use snapshot::Handle;
+pub use snapshot::{Handle, Heads};

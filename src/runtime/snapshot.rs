@@ -1,5 +1,7 @@
 //! What doors see of the running daemon: published worlds to read, and the way in for orders.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,9 @@ use tokio::time::timeout;
 use vigia_core::engine::world::World;
 use vigia_core::model::check::CheckResult;
 use vigia_core::model::event::Event;
-use vigia_core::model::operation::Order;
+use vigia_core::model::id::TicketId;
+use vigia_core::model::operation::{Operation, Order, Refusal};
+use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::executor::Load;
@@ -36,8 +40,20 @@ pub struct Ends {
     /// Since when the store has not answered; none: it does.
     pub store_silent: watch::Receiver<Option<Timestamp>>,
     pub meters: Arc<Meters>,
+    pub heads: Heads,
     pub clock: Clock,
     pub started: Timestamp,
+}
+
+/// How a ticket stands by whoever keeps them all; an error says why that cannot be known.
+pub struct Heads(pub Box<dyn Fn(TicketId) -> Asked + Send + Sync>);
+
+pub type Asked = Pin<Box<dyn Future<Output = Result<Option<TicketHead>, String>> + Send>>;
+
+impl fmt::Debug for Heads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Heads")
+    }
 }
 
 impl Handle {
@@ -93,6 +109,7 @@ impl Handle {
                 "not done: the store has not answered for {seconds} s; see to the disk of the state folder and try again"
             )));
         }
+        self.recall(&order.operation).await?;
         let (answer, answered) = oneshot::channel();
         self.0.inbox.send(Message::Order(order, answer)).await.map_err(|_closed| NotDone::Stopping)?;
         match timeout(SAVED_WITHIN, answered).await {
@@ -102,6 +119,14 @@ impl Handle {
                 SAVED_WITHIN.as_secs()
             ))),
         }
+    }
+
+    /// The world may hold the ticket of an order no more: its head goes ahead of the order.
+    async fn recall(&self, operation: &Operation) -> Result<(), NotDone> {
+        let Some(id) = operation.ticket() else { return Ok(()) };
+        let head = (self.0.heads.0)(id).await.map_err(NotDone::Unavailable)?;
+        let head = head.ok_or(Refusal::UnknownRecord { what: "ticket", id: id.0 })?;
+        self.0.inbox.send(Message::Recall(Box::new(head))).await.map_err(|_closed| NotDone::Stopping)
     }
 
     /// Has the configuration read again. Comes back when what is good of it is in effect.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::id::{AlarmId, ObjectKey, ProblemId, TicketId};
 use vigia_core::model::state::AnyState;
+use vigia_core::model::ticket::Reference;
 
 use super::query::{Conditions, Page, Slice, Sorted};
 use super::rows::{self, maybe_time, micros, signed, time, unsigned};
@@ -13,8 +14,10 @@ use super::rows::{self, maybe_time, micros, signed, time, unsigned};
 const FROM: &str = "alarm JOIN object ON object.id = alarm.object";
 
 const COLUMNS: &str = "SELECT alarm.id, object.host, object.service, alarm.problem, is_open, alarm.state, severity, \
-     asset_value, first, last, count, alarm.output, closed, ticket, owner, labels, cause.host, cause.service \
-     FROM alarm JOIN object ON object.id = alarm.object LEFT JOIN object AS cause ON cause.id = alarm.root";
+     asset_value, first, last, count, alarm.output, alarm.closed, work.id, owner, labels, cause.host, cause.service, \
+     work.class \
+     FROM alarm JOIN object ON object.id = alarm.object LEFT JOIN object AS cause ON cause.id = alarm.root \
+     LEFT JOIN ticket AS work ON work.id = alarm.ticket AND work.deleted IS NULL";
 
 /// Which alarms, and in which order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub(super) fn save(connection: &Connection, alarm: &Alarm) -> rusqlite::Result<(
             alarm.count,
             &*alarm.output,
             micros(alarm.closed),
-            alarm.ticket.map(|ticket| signed(ticket.0)),
+            alarm.ticket.map(|ticket| signed(ticket.id.0)),
             root,
             alarm.owner.as_deref(),
             serde_json::Value::from(labels).to_string(),
@@ -113,7 +116,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Alarm> {
         count: row.get(10)?,
         output: row.get(11)?,
         closed: row.get(12).map(maybe_time)?,
-        ticket: row.get::<_, Option<i64>>(13)?.map(|id| TicketId(unsigned(id))),
+        ticket: match (row.get::<_, Option<i64>>(13)?, row.get::<_, Option<String>>(18)?) {
+            (Some(id), Some(class)) => {
+                Some(Reference { class: rows::ticket_class(&class), id: TicketId(unsigned(id)) })
+            }
+            _ => None,
+        },
         owner: row.get(14)?,
         labels: labels.into_iter().map(Arc::from).collect(),
         root: rows::maybe_key(row.get(16)?, row.get(17)?),

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 use vigia_core::model::id::ObjectKey;
-use vigia_core::model::operation::{NewTicket, Operation, Order, Switch, TicketNote};
+use vigia_core::model::operation::{NewTicket, Operation, Order, Switch, TicketEdit, TicketNote};
 use vigia_core::model::ticket::TicketStatus;
 use vigia_core::model::time::Timestamp;
 
@@ -139,7 +139,9 @@ fn describe(operation: &Operation) -> (&'static str, String, serde_json::Value) 
             ("delay-notification", of(subject), json!({"until": until.as_second()}))
         }
         Operation::OpenTicket { ticket } => ("open-ticket", ticket.title.to_string(), ticket_detail(ticket)),
-        Operation::NoteTicket { id, note } => ("note-ticket", id.to_string(), note_detail(note)),
+        Operation::NoteTicket { id, version: _, note } => ("note-ticket", id.to_string(), note_detail(note)),
+        Operation::EditTicket { id, version: _, edit } => ("edit-ticket", id.to_string(), edit_detail(edit)),
+        Operation::DeleteTicket { id } => ("delete-ticket", id.to_string(), json!({})),
         Operation::LinkAlarm { alarm, ticket } => {
             ("link-alarm", alarm.to_string(), json!({"ticket": ticket.0}))
         }
@@ -177,6 +179,31 @@ fn ticket_detail(ticket: &NewTicket) -> serde_json::Value {
         "class": ticket.class.word(), "type": *ticket.r#type, "priority": ticket.priority,
         "in_charge": ticket.in_charge.as_deref(), "about": ticket.subject.as_ref().map(ObjectKey::to_string),
     })
+}
+
+/// The old values are in the ticket's history.
+fn edit_detail(edit: &TicketEdit) -> serde_json::Value {
+    let mut detail = serde_json::Map::new();
+    let texts = [("title", &edit.title), ("text", &edit.text), ("type", &edit.r#type)];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            detail.insert(name.to_owned(), (**text).into());
+        }
+    }
+    if let Some(priority) = edit.priority {
+        detail.insert("priority".to_owned(), priority.into());
+    }
+    if let Some(in_charge) = &edit.in_charge {
+        detail.insert("in_charge".to_owned(), in_charge.as_deref().into());
+    }
+    if let Some(tags) = &edit.tags {
+        detail.insert("tags".to_owned(), tags.iter().map(|tag| &**tag).collect());
+    }
+    if let Some(fields) = &edit.fields {
+        let fields = fields.iter().map(|(name, text)| (name.to_string(), (**text).into()));
+        detail.insert("fields".to_owned(), serde_json::Value::Object(fields.collect()));
+    }
+    detail.into()
 }
 
 fn note_detail(note: &TicketNote) -> serde_json::Value {

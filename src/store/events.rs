@@ -10,7 +10,7 @@ use vigia_core::model::downtime::Downtime;
 use vigia_core::model::event::{AcknowledgementEnd, DowntimeEnd, Event, StateChange, What};
 use vigia_core::model::id::{DowntimeId, ObjectKey};
 use vigia_core::model::message::{About, Addressee, Channel, Message};
-use vigia_core::model::operation::{Switch, TicketNote};
+use vigia_core::model::operation::{Switch, TicketEdit, TicketNote};
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
@@ -82,6 +82,8 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
         What::TicketNoted { head, note, author } => {
             ticket_noted(db, at, LogKind::TicketNoted, head, note, author)
         }
+        What::TicketEdited { head, edit, author } => ticket_edited(db, at, head, edit, author),
+        What::TicketDeleted { head, author } => ticket_deleted(db, at, head, author),
         What::Rechecked { subject, author } => {
             NewLine { author: Some(author), ..NewLine::about(at, LogKind::Rechecked, subject) }.write(db)
         }
@@ -257,6 +259,22 @@ fn ticket_noted(
     tickets::add_note(db, head.id, note, author, at)?;
     tickets::save_head(db, head)?;
     log_ticket(db, at, kind, head, author, &note.text)
+}
+
+fn ticket_edited(
+    db: &Connection,
+    at: Timestamp,
+    head: &TicketHead,
+    edit: &TicketEdit,
+    author: &str,
+) -> rusqlite::Result<()> {
+    let changed = tickets::edit(db, head, edit, author, at)?;
+    log_ticket(db, at, LogKind::TicketEdited, head, author, &changed)
+}
+
+fn ticket_deleted(db: &Connection, at: Timestamp, head: &TicketHead, author: &str) -> rusqlite::Result<()> {
+    tickets::delete(db, head.id, at)?;
+    log_ticket(db, at, LogKind::TicketDeleted, head, author, &head.reference().to_string())
 }
 
 fn log_ticket(

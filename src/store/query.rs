@@ -83,6 +83,13 @@ impl Conditions {
         self.values.push(value.into());
     }
 
+    /// `clause` contains `?` once or more, each of them this value.
+    pub(super) fn with_same(&mut self, clause: &str, value: String) {
+        self.plain(clause);
+        let marks = clause.matches('?').count();
+        self.values.extend(std::iter::repeat_n(Value::Text(value), marks));
+    }
+
     /// `clause` contains as many `?` as there are values.
     pub(super) fn bound(&mut self, clause: &str, values: impl IntoIterator<Item = Value>) {
         self.plain(clause);

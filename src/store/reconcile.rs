@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use vigia_core::engine::world::World;
 use vigia_core::model::event::{DowntimeEnd, TicketDraft};
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
+use vigia_core::model::operation::Fields;
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
@@ -73,6 +74,7 @@ fn save_ticket(db: &Connection, head: &TicketHead) -> rusqlite::Result<()> {
         in_charge: None,
         submitter: "vigia".into(),
         tags: Vec::new(),
+        fields: Fields::new(),
         alarm: None,
     };
     tickets::insert(db, head, &draft)

@@ -15,6 +15,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
         downtimes: downtimes::not_ended(connection)?,
         alarms: alarms::standing(connection)?,
         tickets: tickets::heads(connection)?,
+        open_tickets: tickets::how_many_open(connection)?,
         absent: absent::all(connection)?,
         ..Restored::default()
     };

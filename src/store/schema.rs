@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_acts.sql"),
     include_str!("migrations/0007_scan.sql"),
     include_str!("migrations/0008_assets.sql"),
+    include_str!("migrations/0009_tickets.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

@@ -1,23 +1,29 @@
 //! Tickets whole: the head that the engine decides by, and what only people read.
 
+mod change;
+pub mod types;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use vigia_core::model::event::TicketDraft;
+use rusqlite::{Connection, OptionalExtension, Row};
 use vigia_core::model::id::{AlarmId, ObjectKey, ProblemId, TicketId};
-use vigia_core::model::operation::TicketNote;
-use vigia_core::model::ticket::{TicketClass, TicketHead, TicketStatus};
+use vigia_core::model::operation::{Fields, TicketNote};
+use vigia_core::model::ticket::{PriorityWord, Reference, TicketClass, TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::query::{Conditions, Page, Slice, Sorted};
-use super::rows::{self, maybe_time, micros, signed, time, unsigned};
+use super::rows::{self, maybe_time, signed, time, unsigned};
+
+pub(super) use change::{add_note, count_reopening, delete, edit, insert, save_head};
+pub use change::{subscribe, unsubscribe};
 
 const FROM: &str = "ticket LEFT JOIN object ON object.id = ticket.object";
 
 const HEAD: &str = "ticket.id, class, object.host, object.service, problem, rule, status, opened, updated, closed, \
-     recovered, last_note";
+     recovered, last_note, version";
 
 const REST: &str = "type, title, text, priority, resolution, in_charge, submitter, reopened, alarm, extra, \
      (SELECT json_group_array(tag) FROM ticket_tag WHERE ticket_tag.ticket = ticket.id)";
@@ -36,8 +42,8 @@ pub struct Ticket {
     /// How often it was opened again.
     pub reopened: u32,
     pub alarm: Option<AlarmId>,
-    /// JSON, by class.
-    pub extra: String,
+    /// Fields of its class by their keys.
+    pub fields: Fields,
     pub tags: Vec<Arc<str>>,
 }
 
@@ -55,8 +61,16 @@ pub struct Note {
     pub at: Timestamp,
     pub author: Arc<str>,
     pub note: TicketNote,
-    /// Who had it before; [`TicketNote::in_charge`] is who has it since.
-    pub was_in_charge: Option<Arc<str>>,
+    pub changes: Vec<Change>,
+}
+
+/// What a note or an edit changed; nothing is an empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// `status`, `priority`, `title`, …
+    pub field: String,
+    pub before: String,
+    pub after: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +78,8 @@ pub struct TicketWithNotes {
     pub ticket: Ticket,
     /// Oldest first.
     pub notes: Vec<Note>,
+    /// Who hears of each change.
+    pub subscribers: Vec<Arc<str>>,
 }
 
 /// Which tickets, and in which order.
@@ -74,8 +90,17 @@ pub struct TicketFilter {
     pub host: Option<String>,
     /// With `host`: this service of it.
     pub service: Option<String>,
-    pub in_charge: Option<String>,
-    /// In title, text, notes, resolution, and the names of host and service.
+    pub r#type: Option<String>,
+    pub priority: Option<PriorityWord>,
+    /// Any of these.
+    pub in_charge: Vec<String>,
+    /// Nobody is in charge.
+    pub unassigned: bool,
+    pub submitter: Option<String>,
+    /// Has any part in it: submitter, in charge, or wrote a note.
+    pub with: Option<String>,
+    pub tag: Option<String>,
+    /// Anywhere in title, text, fields, notes, and the names of host and service, whatever its case.
     pub text: Option<String>,
     /// Unless said otherwise: the newest first.
     pub sorted: Sorted<TicketSort>,
@@ -98,6 +123,10 @@ pub enum TicketSort {
     Priority,
     Title,
     LifeTime,
+    InCharge,
+    Submitter,
+    Type,
+    Status,
 }
 
 impl TicketSort {
@@ -109,6 +138,11 @@ impl TicketSort {
             "priority" => Some(Self::Priority),
             "title" => Some(Self::Title),
             "life_time" => Some(Self::LifeTime),
+            "reference" | "id" => Some(Self::Created),
+            "in_charge" => Some(Self::InCharge),
+            "submitter" => Some(Self::Submitter),
+            "type" => Some(Self::Type),
+            "status" => Some(Self::Status),
             _ => None,
         }
     }
@@ -119,107 +153,13 @@ impl TicketSort {
             Self::Updated => &["updated"],
             Self::Priority => &["priority", "opened"],
             Self::Title => &["title"],
-            Self::LifeTime => &["coalesce(closed, 1000000 * CAST(strftime('%s') AS INTEGER)) - opened"],
+            Self::InCharge => &["in_charge", "opened"],
+            Self::Submitter => &["submitter", "opened"],
+            Self::Type => &["type", "opened"],
+            Self::Status => &["status", "opened"],
+            Self::LifeTime => &["coalesce(closed, 1000000 * unixepoch()) - opened"],
         }
     }
-}
-
-pub(super) fn insert(
-    connection: &Connection,
-    head: &TicketHead,
-    draft: &TicketDraft,
-) -> rusqlite::Result<()> {
-    let object = head.subject.as_ref().map(|key| rows::object_id(connection, key)).transpose()?;
-    connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO ticket (id, class, type, title, text, priority, status, in_charge, submitter, \
-             opened, updated, object, alarm) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            signed(head.id.0),
-            head.class.prefix(),
-            &*draft.r#type,
-            &*draft.title,
-            &*draft.text,
-            draft.priority,
-            head.status.word(),
-            draft.in_charge.as_deref(),
-            &*draft.submitter,
-            head.opened.as_micros(),
-            object,
-            draft.alarm.map(|alarm| signed(alarm.0)),
-        ])?;
-    for tag in &draft.tags {
-        connection
-            .prepare_cached("INSERT OR IGNORE INTO ticket_tag VALUES (?1, ?2)")?
-            .execute((signed(head.id.0), &**tag))?;
-    }
-    save_head(connection, head)
-}
-
-pub(super) fn save_head(connection: &Connection, head: &TicketHead) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE ticket SET status = ?2, updated = ?3, closed = ?4, problem = ?5, rule = ?6, recovered = ?7, \
-             last_note = ?8, resolution = iif(?4 IS NULL, NULL, resolution) WHERE id = ?1",
-        )?
-        .execute(params![
-            signed(head.id.0),
-            head.status.word(),
-            head.updated.as_micros(),
-            micros(head.closed),
-            head.problem.map(|problem| signed(problem.0)),
-            head.rule.as_deref(),
-            micros(head.recovered),
-            micros(head.last_note),
-        ])?;
-    Ok(())
-}
-
-pub(super) fn count_reopening(connection: &Connection, id: TicketId) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE ticket SET reopened = reopened + 1 WHERE id = ?1")?
-        .execute([signed(id.0)])?;
-    Ok(())
-}
-
-/// A line of history, and what it changes of the ticket.
-pub(super) fn add_note(
-    connection: &Connection,
-    id: TicketId,
-    note: &TicketNote,
-    author: &str,
-    at: Timestamp,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO ticket_note (ticket, at, author, text, action, status, resolution, priority, \
-             was_in_charge, transferred_to) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, in_charge, ?9 FROM ticket \
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            signed(id.0),
-            at.as_micros(),
-            author,
-            &*note.text,
-            note.action.as_deref(),
-            note.status.map(TicketStatus::word),
-            note.resolution.as_deref(),
-            note.priority,
-            note.in_charge.as_deref(),
-        ])?;
-    connection
-        .prepare_cached(
-            "UPDATE ticket SET priority = coalesce(?2, priority), in_charge = coalesce(?3, in_charge), \
-             resolution = coalesce(?4, resolution) WHERE id = ?1",
-        )?
-        .execute(params![
-            signed(id.0),
-            note.priority,
-            note.in_charge.as_deref(),
-            note.resolution.as_deref(),
-        ])?;
-    Ok(())
 }
 
 fn read_head(row: &Row<'_>) -> rusqlite::Result<TicketHead> {
@@ -235,36 +175,73 @@ fn read_head(row: &Row<'_>) -> rusqlite::Result<TicketHead> {
         closed: row.get(9).map(maybe_time)?,
         recovered: row.get(10).map(maybe_time)?,
         last_note: row.get(11).map(maybe_time)?,
+        version: row.get(12)?,
     })
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Ticket> {
-    let tags: Vec<String> = serde_json::from_str(row.get_ref(22)?.as_str()?).unwrap_or_default();
+    let tags: Vec<String> = serde_json::from_str(row.get_ref(23)?.as_str()?).unwrap_or_default();
+    let fields: BTreeMap<String, String> =
+        serde_json::from_str(row.get_ref(22)?.as_str()?).unwrap_or_default();
     Ok(Ticket {
         head: read_head(row)?,
-        r#type: row.get(12)?,
-        title: row.get(13)?,
-        text: row.get(14)?,
-        priority: row.get(15)?,
-        resolution: row.get(16)?,
-        in_charge: row.get(17)?,
-        submitter: row.get(18)?,
-        reopened: row.get(19)?,
-        alarm: row.get::<_, Option<i64>>(20)?.map(|id| AlarmId(unsigned(id))),
-        extra: row.get(21)?,
+        r#type: row.get(13)?,
+        title: row.get(14)?,
+        text: row.get(15)?,
+        priority: row.get(16)?,
+        resolution: row.get(17)?,
+        in_charge: row.get(18)?,
+        submitter: row.get(19)?,
+        reopened: row.get(20)?,
+        alarm: row.get::<_, Option<i64>>(21)?.map(|id| AlarmId(unsigned(id))),
+        fields: fields.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
         tags: tags.into_iter().map(Arc::from).collect(),
     })
 }
 
-/// Every one there is: an old ticket can be noted and reopened as well.
+/// Those the engine may decide on: open ones of a rule or a problem, and of each object the latest.
 pub(super) fn heads(connection: &Connection) -> rusqlite::Result<Vec<TicketHead>> {
     connection
-        .prepare(&format!("SELECT {HEAD} FROM {FROM} WHERE deleted IS NULL ORDER BY ticket.id"))?
+        .prepare(&format!(
+            "SELECT {HEAD} FROM {FROM} WHERE deleted IS NULL AND \
+             ((status <> 'Closed' AND (rule IS NOT NULL OR problem IS NOT NULL)) OR ticket.id IN \
+             (SELECT max(id) FROM ticket WHERE problem IS NOT NULL AND deleted IS NULL GROUP BY object)) \
+             ORDER BY ticket.id"
+        ))?
         .query_map([], read_head)?
         .collect()
 }
 
+/// How a ticket stands, for the engine; none when there never was one or it was deleted.
+pub fn head(connection: &Connection, id: TicketId) -> rusqlite::Result<Option<TicketHead>> {
+    connection
+        .prepare_cached(&format!("SELECT {HEAD} FROM {FROM} WHERE ticket.id = ?1 AND deleted IS NULL"))?
+        .query_row([signed(id.0)], read_head)
+        .optional()
+}
+
+pub(super) fn how_many_open(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM ticket WHERE status <> 'Closed' AND deleted IS NULL";
+    connection.query_row(sql, [], |row| row.get(0).map(unsigned))
+}
+
+/// The numbers are found and ordered first, so that only what is shown is read whole.
 pub fn list(connection: &Connection, filter: &TicketFilter) -> rusqlite::Result<Page<Ticket>> {
+    let conditions = conditions(filter);
+    let order = filter.sorted.sql(TicketSort::columns, "ticket.id");
+    let from = if filter.host.is_some() { FROM } else { "ticket" };
+    let select = format!("SELECT ticket.id FROM {from}");
+    let id = |row: &Row<'_>| row.get(0).map(unsigned).map(TicketId);
+    let ids = conditions.rows(connection, &select, &order, filter.slice, id)?;
+    let total = conditions.count(connection, from)?;
+    let mut items = Vec::with_capacity(ids.len());
+    for id in ids {
+        items.extend(whole(connection, id)?);
+    }
+    Ok(Page { total, items })
+}
+
+fn conditions(filter: &TicketFilter) -> Conditions {
     let mut conditions = Conditions::default();
     conditions.plain("deleted IS NULL");
     match filter.status {
@@ -281,70 +258,108 @@ pub fn list(connection: &Connection, filter: &TicketFilter) -> rusqlite::Result<
     if let Some(class) = filter.class {
         conditions.with("class = ?", class.prefix().to_owned());
     }
-    if let Some(host) = &filter.host {
-        conditions.with("object.host = ?", host.clone());
+    if let Some(word) = filter.priority {
+        let (from, to) = word.limits();
+        conditions.with("priority >= ?", i64::from(from));
+        conditions.with("priority <= ?", i64::from(to));
     }
-    if let Some(service) = &filter.service {
-        conditions.with("object.service = ?", service.clone());
+    if filter.unassigned {
+        conditions.plain("in_charge IS NULL");
     }
-    if let Some(in_charge) = &filter.in_charge {
-        conditions.with("in_charge = ?", in_charge.clone());
+    if !filter.in_charge.is_empty() {
+        conditions.any_of("in_charge", filter.in_charge.iter().cloned().map(Value::Text));
+    }
+    let texts = [
+        ("object.host = ?", &filter.host),
+        ("object.service = ?", &filter.service),
+        ("type = ? COLLATE NOCASE", &filter.r#type),
+        ("submitter = ?", &filter.submitter),
+        ("ticket.id IN (SELECT ticket FROM ticket_tag WHERE tag = ?)", &filter.tag),
+        (
+            "ticket.id IN (SELECT id FROM ticket, (SELECT ? AS who) WHERE in_charge = who OR submitter = who \
+             UNION SELECT ticket FROM ticket_note, (SELECT ? AS who) WHERE author = who OR transferred_to = who)",
+            &filter.with,
+        ),
+    ];
+    for (clause, text) in texts {
+        if let Some(text) = text {
+            conditions.with_same(clause, text.clone());
+        }
     }
     if let Some(text) = &filter.text {
-        let notes = "(SELECT group_concat(text || ' ' || coalesce(action, ''), ' ') FROM ticket_note \
-                     WHERE ticket_note.ticket = ticket.id)";
-        conditions.contains(
-            &["title", "text", "resolution", "object.host", "object.service", "extra", notes],
-            text,
-        );
+        holding(&mut conditions, text);
     }
-    Ok(Page {
-        total: conditions.count(connection, FROM)?,
-        items: conditions.rows(
-            connection,
-            &format!("SELECT {HEAD}, {REST} FROM {FROM}"),
-            &filter.sorted.sql(TicketSort::columns, "ticket.id"),
-            filter.slice,
-            read,
-        )?,
-    })
+    conditions
 }
 
-/// One ticket with its whole history; none when there never was one or it was deleted.
-pub fn ticket(connection: &Connection, id: TicketId) -> rusqlite::Result<Option<TicketWithNotes>> {
-    let ticket = connection
+/// The index knows parts of three letters and more; shorter ones are looked for in titles alone.
+fn holding(conditions: &mut Conditions, text: &str) {
+    if let Some(reference) = Reference::parse(text.trim()) {
+        return conditions.with("ticket.id = ?", signed(reference.id.0));
+    }
+    if text.chars().count() < 3 {
+        return conditions.contains(&["title"], text);
+    }
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    conditions.bound(
+        "(ticket.id IN (SELECT rowid >> 20 FROM ticket_text WHERE ticket_text MATCH ?) OR ticket.object IN \
+         (SELECT id FROM object WHERE host || '/' || service LIKE ? ESCAPE '\\'))",
+        [format!("\"{}\"", text.replace('"', "\"\"")), format!("%{escaped}%")].map(Value::Text),
+    );
+}
+
+fn whole(connection: &Connection, id: TicketId) -> rusqlite::Result<Option<Ticket>> {
+    connection
         .prepare_cached(&format!(
             "SELECT {HEAD}, {REST} FROM {FROM} WHERE ticket.id = ?1 AND deleted IS NULL"
         ))?
         .query_row([signed(id.0)], read)
-        .optional()?;
-    let Some(ticket) = ticket else { return Ok(None) };
+        .optional()
+}
+
+/// One ticket with its whole history; none when there never was one or it was deleted.
+pub fn ticket(connection: &Connection, id: TicketId) -> rusqlite::Result<Option<TicketWithNotes>> {
+    let Some(ticket) = whole(connection, id)? else { return Ok(None) };
     let notes = connection
         .prepare_cached(
-            "SELECT id, at, author, text, action, status, resolution, priority, transferred_to, was_in_charge \
-             FROM ticket_note WHERE ticket = ?1 ORDER BY id LIMIT 10000",
+            "SELECT id, at, author, text, action, status, resolution, priority, transferred_to, was_in_charge, \
+             changes FROM ticket_note WHERE ticket = ?1 ORDER BY id LIMIT 10000",
         )?
         .query_map([signed(id.0)], read_note)?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(TicketWithNotes { ticket, notes }))
+    let subscribers = connection
+        .prepare_cached("SELECT name FROM ticket_subscriber WHERE ticket = ?1 ORDER BY name")?
+        .query_map([signed(id.0)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(TicketWithNotes { ticket, notes, subscribers }))
+}
+
+/// Tags in use, and how many tickets have each.
+pub fn tags(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    connection
+        .prepare_cached(
+            "SELECT tag, count(*) FROM ticket_tag JOIN ticket ON ticket.id = ticket AND deleted IS NULL \
+             GROUP BY tag ORDER BY tag LIMIT 1000",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?
+        .collect()
 }
 
 fn read_note(row: &Row<'_>) -> rusqlite::Result<Note> {
     let status: Option<String> = row.get(5)?;
-    Ok(Note {
-        id: row.get(0).map(unsigned)?,
-        at: row.get(1).map(time)?,
-        author: row.get(2)?,
-        note: TicketNote {
-            text: row.get(3)?,
-            action: row.get(4)?,
-            status: status.as_deref().map(rows::ticket_status),
-            resolution: row.get(6)?,
-            priority: row.get(7)?,
-            in_charge: row.get(8)?,
-        },
-        was_in_charge: row.get(9)?,
-    })
+    let note = TicketNote {
+        text: row.get(3)?,
+        action: row.get(4)?,
+        status: status.as_deref().map(rows::ticket_status),
+        resolution: row.get(6)?,
+        priority: row.get(7)?,
+        in_charge: row.get(8)?,
+    };
+    let changes = match row.get::<_, Option<String>>(10)? {
+        Some(text) => change::parse(&text),
+        None => change::of_old_note(&note, row.get(9)?),
+    };
+    Ok(Note { id: row.get(0).map(unsigned)?, at: row.get(1).map(time)?, author: row.get(2)?, note, changes })
 }
 
 /// Tickets of one object, newest first.

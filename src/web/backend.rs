@@ -15,7 +15,7 @@ use vigia_core::model::check::CheckResult;
 use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
 use vigia_core::model::operation::{Order, Refusal};
 use vigia_core::model::state::{AnyState, StateType};
-use vigia_core::model::ticket::{Reference, TicketHead, TicketStatus};
+use vigia_core::model::ticket::Reference;
 use vigia_core::model::time::Timestamp;
 
 use crate::assets::Assets;
@@ -26,6 +26,8 @@ pub use crate::discovery::jobs::{Ask, Board, Chosen};
 pub use crate::discovery::summary::Summary;
 pub use crate::store::outbox::{Listed, OutboxFilter, Way};
 pub use crate::store::scans::ScanRow;
+pub use crate::store::tickets::types::TicketType;
+pub use crate::store::tickets::{Note, StatusFilter, Ticket, TicketFilter, TicketSort, TicketWithNotes};
 
 /// An answer that may take a while: the store's reader or the conductor has to be asked.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,6 +47,9 @@ pub enum Trouble {
     /// There is no such thing.
     #[error("{0}")]
     Missing(String),
+    /// Somebody else changed it meanwhile.
+    #[error("{0}")]
+    Changed(String),
     /// The part that should answer cannot at the moment (stopping, disk trouble).
     #[error("{0}")]
     Unavailable(String),
@@ -57,6 +62,7 @@ impl From<Refusal> for Trouble {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
             Refusal::UnknownObject(_) | Refusal::UnknownRecord { .. } => Self::Missing(refusal.to_string()),
+            Refusal::Changed { .. } => Self::Changed(refusal.to_string()),
             Refusal::NoProblem(_)
             | Refusal::AlreadyAcknowledged(_)
             | Refusal::PassiveOff(_)
@@ -115,10 +121,21 @@ pub trait Backend: Send + Sync + 'static {
 
     fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>>;
 
-    /// Last changed first, and how many there are without the limit.
-    fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<Cut<TicketRow>, Trouble>>;
+    /// Those that match, and how many there are without the limit.
+    fn tickets(&self, wanted: TicketFilter) -> Answer<'_, Result<Cut<Ticket>, Trouble>>;
 
-    fn ticket(&self, id: TicketId) -> Answer<'_, Result<Ticket, Trouble>>;
+    fn ticket(&self, id: TicketId) -> Answer<'_, Result<TicketWithNotes, Trouble>>;
+
+    fn ticket_types(&self) -> Answer<'_, Result<Vec<TicketType>, Trouble>>;
+
+    /// Answers with how many tickets have another type now.
+    fn change_ticket_type(&self, change: TypeChange, by: By) -> Answer<'_, Result<u64, Trouble>>;
+
+    /// Tags in use, and how many tickets have each.
+    fn ticket_tags(&self) -> Answer<'_, Result<Vec<(String, u64)>, Trouble>>;
+
+    /// Whether `name` hears of each change of the ticket.
+    fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>>;
 
     /// The token of a new session, or why not.
     fn login(&self, name: String, password: String, from: String) -> Answer<'_, Result<String, Trouble>>;
@@ -495,9 +512,8 @@ pub struct RecordQuery {
     pub host: Option<String>,
     /// With `host`: this service of it.
     pub service: Option<String>,
-    pub class: Option<String>,
     pub text: Option<String>,
-    /// Of alarms: a state in words.
+    /// A state in words.
     pub state: Option<String>,
     /// A field's name.
     pub sort: Option<String>,
@@ -513,35 +529,20 @@ pub enum Wanted {
     All,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct TicketRow {
-    pub head: TicketHead,
-    pub title: String,
-    pub r#type: String,
-    /// 1 to 10.
-    pub priority: u8,
-    pub in_charge: Option<String>,
-    pub submitter: String,
-    pub tags: Vec<String>,
-    pub resolution: Option<String>,
-    pub alarm: Option<AlarmId>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ticket {
-    pub row: TicketRow,
-    /// Oldest first; the first is what it was opened with.
-    pub notes: Vec<Note>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    pub at: Timestamp,
-    pub author: String,
-    pub text: String,
-    pub action: Option<String>,
-    pub status: Option<TicketStatus>,
-    pub priority: Option<u8>,
-    pub in_charge: Option<String>,
-    pub resolution: Option<String>,
+pub enum TypeChange {
+    Add {
+        name: String,
+        description: String,
+    },
+    /// Another name takes its tickets along.
+    Change {
+        name: String,
+        to: String,
+        description: String,
+    },
+    /// Its tickets become Generic.
+    Delete {
+        name: String,
+    },
 }

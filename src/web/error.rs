@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     Missing(String),
     #[error("{0}")]
     Refused(String),
+    /// Somebody else changed it meanwhile.
+    #[error("{0}")]
+    Changed(String),
     #[error("{0}")]
     Unavailable(String),
     /// Done, and lost if the daemon ends before the disk takes it.
@@ -41,6 +44,7 @@ impl From<Trouble> for Failure {
         match trouble {
             Trouble::Wrong(text) => Self::Wrong(text),
             Trouble::Refused(text) | Trouble::Unconfirmed(text) => Self::Refused(text),
+            Trouble::Changed(text) => Self::Changed(text),
             Trouble::Missing(text) => Self::Missing(text),
             Trouble::Unavailable(text) => Self::Unavailable(text),
             Trouble::Unsaved(text) => Self::Unsaved(text),
@@ -61,7 +65,7 @@ impl Failure {
             Self::NotLoggedIn { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Missing(_) => StatusCode::NOT_FOUND,
-            Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Refused(_) | Self::Changed(_) => StatusCode::CONFLICT,
             Self::Unavailable(_) | Self::Unsaved(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -74,6 +78,7 @@ impl Failure {
             Self::Forbidden { .. } => "Not allowed",
             Self::Missing(_) => "Not found",
             Self::Refused(_) => "Not done",
+            Self::Changed(_) => "Changed meanwhile",
             Self::Unavailable(_) => "Not possible at the moment",
             Self::Unsaved(_) => "Done, and not saved yet",
             Self::Broken(_) => "Something is wrong here",
@@ -94,7 +99,9 @@ impl Failure {
                  for how long that is not so"
                     .to_owned(),
             ),
-            Self::Wrong(_) | Self::Missing(_) | Self::Refused(_) | Self::Broken(_) => None,
+            Self::Wrong(_) | Self::Missing(_) | Self::Refused(_) | Self::Changed(_) | Self::Broken(_) => {
+                None
+            }
         }
     }
 }
@@ -132,6 +139,7 @@ pub(crate) fn dress(seen: &Seen, failure: &Failure) -> Response {
         | Failure::Forbidden { .. }
         | Failure::Missing(_)
         | Failure::Refused(_)
+        | Failure::Changed(_)
         | Failure::Unavailable(_)
         | Failure::Unsaved(_)
         | Failure::Broken(_) => {

@@ -24,7 +24,7 @@ use vigia_core::model::id::{
     AlarmId, CommentId, DowntimeId, HostId, ObjectKey, ProblemId, ServiceId, TicketId,
 };
 use vigia_core::model::inventory::Inventory;
-use vigia_core::model::operation::{Operation, Order, Refusal};
+use vigia_core::model::operation::{Fields, Operation, Order, Refusal, TicketNote};
 use vigia_core::model::policy::{FlapPolicy, NotificationOptions, Policy, StateSet};
 use vigia_core::model::service::Service;
 use vigia_core::model::state::{AnyState, Condition, HostState, Standing, State, StateType};
@@ -36,11 +36,12 @@ use super::backend::{
     Account, Alerts, Answer, Backend, Board, By, ChecksGauge, Chosen, ConfigProblem, Cut, Defined, Delivery,
     Done, Health, HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Note, Notice, Origin, OutboxFilter,
     Process, Properties, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder,
-    ScanRow, Segment, Spread, StoreGauge, Summary, Ticket, TicketRow, Trouble, Urgency, UserChange, Wanted,
-    Way,
+    ScanRow, Segment, Spread, StatusFilter, StoreGauge, Summary, Ticket, TicketFilter, TicketType,
+    TicketWithNotes, Trouble, TypeChange, Urgency, UserChange, Wanted, Way,
 };
 
 use crate::desk::{ProgramToken, Role};
+use crate::store::tickets::Change;
 
 pub(crate) use self::backend::Fixture;
 pub(crate) use self::site::{large, site};

@@ -5,6 +5,7 @@ mod health;
 mod messages;
 mod rows;
 mod scans;
+mod tickets;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,16 +21,15 @@ use vigia_core::model::event::{What, opened_ticket};
 use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
 use vigia_core::model::operation::Order;
 use vigia_core::model::state::AnyState;
-use vigia_core::model::ticket::{TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use self::health::translate;
-use self::rows::{ABOUT_MESSAGES, history_row, note, ticket_row};
+use self::rows::{ABOUT_MESSAGES, history_row};
 use super::backend::{
     Account, Alerts, Answer, Backend, BackupGauge, Board, By, Chosen, Cut, Defined, Delivery, Done, Health,
-    HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Note, Notice, OutboxFilter, Process, Properties,
+    HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Notice, OutboxFilter, Process, Properties,
     QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment, StoreGauge,
-    Ticket, TicketRow, Trouble, UserChange, Wanted,
+    Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble, TypeChange, UserChange, Wanted,
 };
 use crate::assets::{Assets, EditError};
 use crate::deliver;
@@ -38,8 +38,8 @@ use crate::discovery::jobs::Jobs;
 use crate::runtime::{ConfigHealth, Handle, NotDone};
 use crate::store::alarms::{AlarmFilter, AlarmSort};
 use crate::store::log::LogFilter;
-use crate::store::tickets::{StatusFilter, TicketFilter, TicketSort};
-use crate::store::{Slice, Sorted, Store, StoreError, alarms, log, tickets};
+use crate::store::tickets::types;
+use crate::store::{Slice, Sorted, Store, StoreError, alarms, log, tickets as store_tickets};
 
 /// What only `app` knows, asked for when a page needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,7 +168,10 @@ impl Backend for House {
                     What::TicketOpened { head, .. } if Some(head.id) == ticket => {
                         answer.ticket = Some(head.reference());
                     }
-                    What::TicketNoted { head, .. } | What::TicketReopened { head, .. } => {
+                    What::TicketNoted { head, .. }
+                    | What::TicketReopened { head, .. }
+                    | What::TicketEdited { head, .. }
+                    | What::TicketDeleted { head, .. } => {
                         answer.ticket = answer.ticket.or(Some(head.reference()));
                     }
                     What::CommentAdded(comment) => answer.record = Some(comment.id.0),
@@ -353,49 +356,28 @@ impl Backend for House {
         })
     }
 
-    fn tickets(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<TicketRow>), Trouble>> {
-        Box::pin(async move {
-            let class = wanted.class.as_deref();
-            let class = class.and_then(|word| {
-                TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word))
-            });
-            let filter = TicketFilter {
-                status: match wanted.status {
-                    Wanted::Open => StatusFilter::NotClosed,
-                    Wanted::Closed => StatusFilter::Exactly(TicketStatus::Closed),
-                    Wanted::All => StatusFilter::All,
-                },
-                class: class.copied(),
-                host: wanted.host,
-                service: wanted.service,
-                text: wanted.text,
-                sorted: sorted(wanted.sort.as_deref().or(Some("-updated")), TicketSort::from_word)?,
-                slice: Slice { limit: wanted.limit, offset: wanted.offset },
-                ..TicketFilter::default()
-            };
-            let page = self.store.read(move |connection| tickets::list(connection, &filter)).await?;
-            Ok((count(page.total), page.items.into_iter().map(ticket_row).collect()))
-        })
+    fn tickets(&self, wanted: TicketFilter) -> Answer<'_, Result<Cut<Ticket>, Trouble>> {
+        Box::pin(self.tickets_of(wanted))
     }
 
-    fn ticket(&self, id: TicketId) -> Answer<'_, Result<Ticket, Trouble>> {
-        Box::pin(async move {
-            let found = self.store.read(move |connection| tickets::ticket(connection, id)).await?;
-            let found = found.ok_or_else(|| Trouble::Missing(format!("there is no ticket {id}")))?;
-            let first = Note {
-                at: found.ticket.head.opened,
-                author: found.ticket.submitter.to_string(),
-                text: found.ticket.text.to_string(),
-                action: None,
-                status: None,
-                priority: None,
-                in_charge: None,
-                resolution: None,
-            };
-            let opening = (!first.text.is_empty()).then_some(first);
-            let notes = opening.into_iter().chain(found.notes.into_iter().map(note)).collect();
-            Ok(Ticket { row: ticket_row(found.ticket), notes })
-        })
+    fn ticket(&self, id: TicketId) -> Answer<'_, Result<TicketWithNotes, Trouble>> {
+        Box::pin(self.one_ticket(id))
+    }
+
+    fn ticket_types(&self) -> Answer<'_, Result<Vec<TicketType>, Trouble>> {
+        Box::pin(async move { Ok(self.store.read(types::all).await?) })
+    }
+
+    fn change_ticket_type(&self, change: TypeChange, by: By) -> Answer<'_, Result<u64, Trouble>> {
+        Box::pin(self.change_type(change, by))
+    }
+
+    fn ticket_tags(&self) -> Answer<'_, Result<Vec<(String, u64)>, Trouble>> {
+        Box::pin(async move { Ok(self.store.read(store_tickets::tags).await?) })
+    }
+
+    fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>> {
+        Box::pin(self.subscribe_to(id, name, is_to, by))
     }
 
     fn login(&self, name: String, password: String, from: String) -> Answer<'_, Result<String, Trouble>> {

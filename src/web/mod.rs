@@ -20,6 +20,7 @@ mod patient;
 mod query;
 mod routes;
 pub mod serve;
+mod tickets;
 pub mod tls;
 mod view;
 pub(crate) mod words;

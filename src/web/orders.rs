@@ -9,11 +9,12 @@ use vigia_core::model::downtime::DowntimeKind;
 use vigia_core::model::id::{AlarmId, Checkable, DowntimeId, ObjectKey};
 use vigia_core::model::operation::{LONGEST, NewTicket, Operation, Order, TicketNote};
 use vigia_core::model::selector::Selection;
-use vigia_core::model::ticket::{TicketClass, TicketStatus};
+use vigia_core::model::ticket::{RESOLUTIONS, TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{Done, Trouble};
 use super::frame::Seen;
+use super::tickets;
 use super::view::Eyes;
 use super::words;
 
@@ -86,7 +87,7 @@ pub(crate) struct FieldError {
     pub(crate) text: String,
 }
 
-fn wrong<T>(field: &'static str, text: impl Into<String>) -> Result<T, FieldError> {
+pub(crate) fn wrong<T>(field: &'static str, text: impl Into<String>) -> Result<T, FieldError> {
     Err(FieldError { field, text: text.into() })
 }
 
@@ -106,6 +107,11 @@ pub(crate) fn text(field: &'static str, text: &str) -> Result<Arc<str>, FieldErr
 /// Without control characters but newline and tab, so that no log line and no terminal is fooled.
 pub(crate) fn clean(text: &str) -> String {
     text.replace("\r\n", "\n").chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// A text that may be empty.
+pub(crate) fn maybe_text(field: &'static str, said: &str) -> Result<Arc<str>, FieldError> {
+    if said.trim().is_empty() { Ok("".into()) } else { text(field, said) }
 }
 
 pub(crate) fn expires(said: &str, eyes: &Eyes) -> Result<Option<Timestamp>, FieldError> {
@@ -263,50 +269,56 @@ pub(crate) fn schedule(
     Operation::ScheduleDowntime { subject, start, end, kind, comment, triggered_by }
 }
 
-/// The fields of a new ticket as they come in: all text.
+/// The fields of a new ticket as they come in, most of them text.
 #[derive(Debug, Default)]
 pub(crate) struct TicketFields<'a> {
     pub(crate) title: &'a str,
     pub(crate) text: &'a str,
     pub(crate) class: &'a str,
-    pub(crate) r#type: &'a str,
+    /// Known already.
+    pub(crate) r#type: Option<Arc<str>>,
     pub(crate) priority: &'a str,
-    pub(crate) in_charge: &'a str,
+    /// Known already.
+    pub(crate) in_charge: Option<Arc<str>>,
     pub(crate) tags: &'a str,
+    pub(crate) fields: Vec<(&'a str, &'a str)>,
     pub(crate) subject: Option<ObjectKey>,
     pub(crate) alarm: Option<AlarmId>,
 }
 
 pub(crate) fn new_ticket(fields: TicketFields<'_>) -> Result<NewTicket, FieldError> {
-    let class = match fields.class.trim() {
-        "" if fields.alarm.is_some() => TicketClass::Alarm,
-        "" => TicketClass::Availability,
-        word => match TicketClass::ALL.iter().find(|class| class.word().eq_ignore_ascii_case(word)) {
-            Some(class) => *class,
-            None => {
-                return wrong(
-                    "class",
-                    "one of Availability, Alarm, Event, Metric, Anomaly, Vulnerability, Custom",
-                );
-            }
-        },
-    };
-    let title = text("title", fields.title)?;
+    let otherwise = if fields.alarm.is_some() { TicketClass::Alarm } else { TicketClass::Availability };
+    let class = tickets::class(fields.class)?.unwrap_or(otherwise);
+    Ok(NewTicket {
+        class,
+        r#type: fields.r#type.unwrap_or_else(|| usual_type(class).into()),
+        title: title(fields.title)?,
+        text: maybe_text("text", fields.text)?,
+        priority: priority(fields.priority)?.unwrap_or(5),
+        in_charge: fields.in_charge,
+        subject: fields.subject,
+        alarm: fields.alarm,
+        tags: tickets::tags(fields.tags),
+        fields: tickets::fields(class, fields.fields.into_iter())?,
+    })
+}
+
+/// The type of those who say none.
+fn usual_type(class: TicketClass) -> &'static str {
+    match class {
+        TicketClass::Availability => "Availability",
+        TicketClass::Anomaly => "Anomalies",
+        TicketClass::Vulnerability => "Vulnerability",
+        TicketClass::Alarm | TicketClass::Event | TicketClass::Metric | TicketClass::Custom => "Generic",
+    }
+}
+
+pub(crate) fn title(said: &str) -> Result<Arc<str>, FieldError> {
+    let title = text("title", said)?;
     if title.len() > 512 || title.contains('\n') {
         return wrong("title", "one line of at most 512 bytes; the rest goes into the text");
     }
-    let kind = fields.r#type.trim();
-    Ok(NewTicket {
-        class,
-        r#type: if kind.is_empty() { class.word().into() } else { clean(kind).into() },
-        title,
-        text: clean(fields.text.trim()).into(),
-        priority: priority(fields.priority)?.unwrap_or(5),
-        in_charge: some(fields.in_charge),
-        subject: fields.subject,
-        alarm: fields.alarm,
-        tags: fields.tags.split([',', ' ']).filter_map(some).collect(),
-    })
+    Ok(title)
 }
 
 pub(crate) fn priority(said: &str) -> Result<Option<u8>, FieldError> {
@@ -319,24 +331,13 @@ pub(crate) fn priority(said: &str) -> Result<Option<u8>, FieldError> {
     }
 }
 
-pub(crate) fn status(said: &str) -> Result<Option<TicketStatus>, FieldError> {
-    match said.trim() {
-        "" => Ok(None),
-        said => match TicketStatus::ALL.iter().find(|status| status.word().eq_ignore_ascii_case(said)) {
-            Some(status) => Ok(Some(*status)),
-            None => wrong("status", "one of Open, Assigned, Studying, Waiting, Testing, Closed"),
-        },
-    }
-}
-
 pub(crate) fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldError> {
-    let known =
-        super::pages::tickets::RESOLUTIONS.iter().find(|known| known.eq_ignore_ascii_case(resolution.trim()));
+    let known = RESOLUTIONS.iter().find(|known| known.eq_ignore_ascii_case(resolution.trim()));
     let Some(resolution) = known else {
-        return wrong("resolution", format!("one of {}", super::pages::tickets::RESOLUTIONS.join(", ")));
+        return wrong("resolution", format!("one of {}", RESOLUTIONS.join(", ")));
     };
     Ok(TicketNote {
-        text: clean(said.trim()).into(),
+        text: maybe_text("text", said)?,
         status: Some(TicketStatus::Closed),
         resolution: Some((*resolution).into()),
         ..TicketNote::default()

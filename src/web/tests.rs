@@ -6,6 +6,8 @@ mod contrast;
 mod discovery;
 mod doors;
 mod metrics;
+mod roles;
+mod tickets;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +49,9 @@ const PAGES: &[&str] = &[
     "/alarms?status=closed",
     "/tickets",
     "/tickets/AVA01",
+    "/tickets?status=all&q=%3Cscript%3Ealert(7)%3C%2Fscript%3E&tag=x%22",
+    "/ticket-types?change=Generic",
+    "/act/ticket?class=Vulnerability&field-ip=%22%3E%3Cscript%3E",
     "/notifications",
     "/notifications?status=waiting",
     "/assets",

@@ -11,9 +11,10 @@ use super::{Engine, tell};
 use crate::model::alarm::{Alarm, AlarmStatus};
 use crate::model::check::Output;
 use crate::model::event::{Event, What};
-use crate::model::id::{AlarmId, Checkable, HostId, ProblemId, TicketId};
+use crate::model::id::{AlarmId, Checkable, HostId, ProblemId};
 use crate::model::operation::Refusal;
 use crate::model::state::{AnyState, HostState, State};
+use crate::model::ticket::Reference;
 use crate::model::time::Timestamp;
 
 /// Repetition alone is told no more often than this.
@@ -47,7 +48,7 @@ impl Engine {
             if change.transition == Transition::HardRecovery || self.has_open_ticket(object) {
                 self.note_recovery(object, now, events);
             } else {
-                self.wait_for_closing(object);
+                self.wait_for_closing(object, now);
             }
             return;
         }
@@ -188,7 +189,7 @@ impl Engine {
     pub(super) fn link_alarm(
         &mut self,
         id: AlarmId,
-        ticket: TicketId,
+        ticket: Reference,
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
@@ -198,6 +199,14 @@ impl Engine {
             self.tell_alarm(id, now, events);
         }
         Ok(())
+    }
+
+    /// Its ticket is no more.
+    pub(super) fn unlink_alarm(&mut self, id: AlarmId, now: Timestamp, events: &mut Vec<Event>) {
+        if let Some(alarm) = self.alarm_mut(id) {
+            alarm.ticket = None;
+            self.tell_alarm(id, now, events);
+        }
     }
 
     /// A host that is confirmed down explains the alarms of its services; one that is back does no more.

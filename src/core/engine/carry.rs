@@ -61,6 +61,7 @@ impl Engine {
             downtimes: Arc::new(restored.downtimes.into_iter().map(|d| (d.id, Arc::new(d))).collect()),
             alarms: Arc::new(restored.alarms.into_iter().map(|a| (a.id, Arc::new(a))).collect()),
             tickets: Arc::new(restored.tickets.into_iter().map(|t| (t.id, Arc::new(t))).collect()),
+            open_tickets: restored.open_tickets,
             notifications_off: restored.notifications_off,
             planned: Arc::new(restored.planned),
             absent: Arc::default(),
@@ -199,7 +200,7 @@ impl Engine {
         }
         let tickets: Vec<_> = self.world.records.tickets.values().cloned().collect();
         for head in tickets {
-            self.set_ticket_timers(&head);
+            self.set_ticket_timers(&head, now);
         }
     }
 
@@ -282,8 +283,8 @@ impl Engine {
     }
 
     fn reindex(&mut self) {
-        let told = std::mem::take(&mut self.index.told);
-        self.index = Index { told, ..Index::default() };
+        let Index { told, guests, .. } = std::mem::take(&mut self.index);
+        self.index = Index { told, guests, ..Index::default() };
         let World { inventory, records, .. } = &self.world;
         for alarm in records.alarms.values() {
             if let Some(object) = inventory.find(&alarm.subject) {
@@ -340,6 +341,7 @@ impl Engine {
             downtimes: records.downtimes.values().map(|downtime| (**downtime).clone()).collect(),
             alarms: records.alarms.values().map(|alarm| (**alarm).clone()).collect(),
             tickets: records.tickets.values().map(|head| (**head).clone()).collect(),
+            open_tickets: records.open_tickets,
             absent: records.absent.iter().map(|(key, away)| (key.clone(), away.since)).collect(),
             notifications_off: records.notifications_off,
             planned: (*records.planned).clone(),

@@ -27,6 +27,7 @@ pub mod simulate;
 mod submission;
 pub mod table;
 mod ticket;
+mod ticket_stay;
 mod timers;
 mod totals;
 pub mod transition;
@@ -51,6 +52,7 @@ use crate::model::event::{Event, What};
 use crate::model::id::{AlarmId, Checkable, CommentId, DowntimeId, HostId, ObjectKey, TicketId};
 use crate::model::inventory::SharedInventory;
 use crate::model::operation::{Order, Refusal};
+use crate::model::ticket::TicketHead;
 use crate::model::time::Timestamp;
 
 /// Whatever may change the world.
@@ -62,6 +64,8 @@ pub enum Input {
     Order(Order),
     /// A new configuration.
     Reload(SharedInventory),
+    /// How a ticket stands that somebody is about to act on: the world may hold it no more.
+    Recall(TicketHead),
     /// Time alone: something is due ([`Engine::next_timer`]).
     Tick,
 }
@@ -92,8 +96,10 @@ pub struct Engine {
 struct Index {
     /// The alarm of the problem that stands, open or closed by a person.
     alarms: HashMap<Checkable, AlarmId, RandomState>,
-    /// The latest ticket that a rule opened.
+    /// The latest ticket of a problem of the object.
     tickets: HashMap<ObjectKey, TicketId, RandomState>,
+    /// Tickets that somebody acts on, and until when they are held for that.
+    guests: HashMap<TicketId, Timestamp, RandomState>,
     downtimes: HashMap<Checkable, Vec<DowntimeId>, RandomState>,
     /// Comments that go with the acknowledgement they came with.
     comments: HashMap<Checkable, Vec<CommentId>, RandomState>,
@@ -134,6 +140,10 @@ impl Engine {
                 self.reload(inventory, now, events);
                 Ok(())
             }
+            Input::Recall(head) => {
+                self.recall(head, now);
+                Ok(())
+            }
             Input::Tick => Ok(()),
         }
     }
@@ -169,6 +179,7 @@ impl Engine {
                 Timer::Notification(object) => self.notification_is_due(object, now, events),
                 Timer::TicketClose(id) => self.ticket_is_to_close(id, now, events),
                 Timer::TicketNote(id) => self.ticket_is_to_be_noted(id, now, events),
+                Timer::TicketLeave(id) => self.ticket_may_leave(id, now),
                 Timer::Absence => self.forget_absent(now, events),
             }
         }

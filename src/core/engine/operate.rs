@@ -90,7 +90,13 @@ impl Engine {
                 self.delay_notification(object, until, author, now, events)
             }
             Operation::OpenTicket { ticket } => self.open_ticket_by_hand(*ticket, &author, now, events),
-            Operation::NoteTicket { id, note } => self.note_ticket(id, *note, &author, now, events),
+            Operation::NoteTicket { id, version, note } => {
+                self.note_ticket(id, version, *note, &author, now, events)
+            }
+            Operation::EditTicket { id, version, edit } => {
+                self.edit_ticket(id, version, *edit, author, now, events)
+            }
+            Operation::DeleteTicket { id } => self.delete_ticket(id, author, now, events),
             Operation::LinkAlarm { alarm, ticket } => self.link_alarm_to_ticket(alarm, ticket, now, events),
             Operation::OwnAlarm { alarm, owner } => self.own_alarm(alarm, owner, now, events),
             Operation::LabelAlarm { alarm, label, set } => self.label_alarm(alarm, &label, set, now, events),

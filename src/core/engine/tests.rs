@@ -9,3 +9,4 @@ mod messages;
 mod planned;
 mod properties;
 mod stories;
+mod tickets;

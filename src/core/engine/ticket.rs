@@ -10,7 +10,7 @@ use super::timers::Timer;
 use super::{Engine, tell};
 use crate::model::event::{Event, TicketDraft, What};
 use crate::model::id::{AlarmId, Checkable, ObjectKey, TicketId};
-use crate::model::operation::{NewTicket, Refusal, TicketNote};
+use crate::model::operation::{Fields, NewTicket, Refusal, TicketEdit, TicketNote};
 use crate::model::rule::TicketAction;
 use crate::model::state::AnyState;
 use crate::model::ticket::{RESOLUTIONS, TicketClass, TicketHead, TicketStatus};
@@ -55,6 +55,7 @@ impl Engine {
             closed: None,
             recovered: None,
             last_note: None,
+            version: 1,
         };
         let inventory = &self.world.inventory;
         let alarm = self.alarm_of(object);
@@ -66,9 +67,9 @@ impl Engine {
             in_charge: action.in_charge.clone().or_else(|| inventory.in_charge.clone()),
             submitter: AUTHOR.into(),
             tags: action.tags.clone(),
+            fields: Fields::new(),
             alarm,
         };
-        self.timers.set(now.after(action.note_every), Timer::TicketNote(head.id));
         self.open_ticket(head, draft, now, events);
     }
 
@@ -77,11 +78,10 @@ impl Engine {
         let text = format!("The problem is back. {}", self.tell_state(object));
         let note =
             TicketNote { text: text.into(), status: Some(TicketStatus::Open), ..TicketNote::default() };
-        let Some(head) = self.ticket_mut(id) else { return };
-        (head.status, head.problem, head.recovered, head.closed) = (TicketStatus::Open, problem, None, None);
-        (head.updated, head.last_note) = (now, Some(now));
-        let head = head.clone();
-        self.set_ticket_timers(&head);
+        if let Some(head) = self.ticket_mut(id) {
+            (head.problem, head.recovered) = (problem, None);
+        }
+        let Some(head) = self.apply(id, &note, now) else { return };
         self.link_if_open(self.alarm_of(object), id, now, events);
         tell(events, now, What::TicketReopened { head, note, author: AUTHOR.into() });
     }
@@ -115,12 +115,12 @@ impl Engine {
     }
 
     /// Good again after being softly bad: the wait for closing begins anew.
-    pub(super) fn wait_for_closing(&mut self, object: Checkable) {
+    pub(super) fn wait_for_closing(&mut self, object: Checkable, now: Timestamp) {
         if self.index.tickets.is_empty() {
             return;
         }
         if let Some(head) = self.ticket_of(&self.world.inventory.key(object)).cloned() {
-            self.set_ticket_timers(&head);
+            self.set_ticket_timers(&head, now);
         }
     }
 
@@ -135,9 +135,9 @@ impl Engine {
         if self.index.tickets.is_empty() {
             return;
         }
-        let Some(head) = self.ticket_of(&self.world.inventory.key(object)) else { return };
-        if head.status == TicketStatus::Closed {
-            return;
+        let Some(head) = self.ticket_of(&self.world.inventory.key(object)).map(Arc::clone) else { return };
+        if !head.is_open() {
+            return self.plan_leaving(&head, now);
         }
         let id = head.id;
         let text = format!("Recovered. {}", self.tell_state(object));
@@ -175,7 +175,7 @@ impl Engine {
             return;
         }
         if head.last_note.unwrap_or(head.opened).after(every) > now {
-            return self.set_ticket_timers(&head);
+            return self.set_ticket_timers(&head, now);
         }
         let count = self.alarm_of(object).and_then(|alarm| self.world.records.alarms.get(&alarm));
         let count = count.map_or(0, |alarm| alarm.count);
@@ -184,7 +184,8 @@ impl Engine {
     }
 
     /// What is to come of a ticket follows from its head and its rule.
-    pub(super) fn set_ticket_timers(&mut self, head: &TicketHead) {
+    pub(super) fn set_ticket_timers(&mut self, head: &TicketHead, now: Timestamp) {
+        self.plan_leaving(head, now);
         let Some(action) = self.action_of(head) else { return };
         let (close, every) = (action.close_on_recovery, action.note_every);
         if head.status == TicketStatus::Closed {
@@ -237,6 +238,7 @@ impl Engine {
             closed: None,
             recovered: None,
             last_note: None,
+            version: 1,
         };
         let draft = TicketDraft {
             r#type: ticket.r#type,
@@ -246,6 +248,7 @@ impl Engine {
             in_charge: ticket.in_charge,
             submitter: Arc::clone(author),
             tags: ticket.tags,
+            fields: ticket.fields,
             alarm: ticket.alarm,
         };
         self.open_ticket(head, draft, now, events);
@@ -256,25 +259,22 @@ impl Engine {
     pub(super) fn note_ticket(
         &mut self,
         id: TicketId,
+        version: Option<u32>,
         mut note: TicketNote,
         author: &Arc<str>,
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
         check_priority(note.priority)?;
-        let unknown = Refusal::UnknownRecord { what: "ticket", id: id.0 };
-        let before = self.world.records.tickets.get(&id).ok_or(unknown)?.status;
+        let before = self.seen_ticket(id, version.filter(|_| !note.is_mere_text()))?.status;
         let closes = note.status == Some(TicketStatus::Closed) && before != TicketStatus::Closed;
         if closes {
             note.resolution = Some(resolution(note.resolution.as_deref())?);
-        } else if note.text.trim().is_empty() && note.status.is_none() && note.in_charge.is_none() {
+        } else if note.text.trim().is_empty() && note.is_mere_text() {
             return Err(Refusal::Invalid("a note needs a text".to_owned()));
         }
         let reopens = before == TicketStatus::Closed && note.status.is_some_and(|to| to != before);
-        let Some(head) = self.ticket_mut(id) else { return Ok(()) };
-        apply(head, &note, now);
-        let head = head.clone();
-        self.set_ticket_timers(&head);
+        let Some(head) = self.apply(id, &note, now) else { return Ok(()) };
         let author = Arc::clone(author);
         let what = match reopens {
             true => What::TicketReopened { head, note, author },
@@ -284,6 +284,66 @@ impl Engine {
         Ok(())
     }
 
+    /// A person changes what it says.
+    pub(super) fn edit_ticket(
+        &mut self,
+        id: TicketId,
+        version: Option<u32>,
+        edit: TicketEdit,
+        author: Arc<str>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        check_priority(edit.priority)?;
+        if edit.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
+            return Err(Refusal::Invalid("a ticket needs a title".to_owned()));
+        }
+        self.seen_ticket(id, version)?;
+        let Some(head) = self.ticket_mut(id) else { return Ok(()) };
+        (head.updated, head.version) = (now, head.version.saturating_add(1));
+        let head = head.clone();
+        tell(events, now, What::TicketEdited { head, edit, author });
+        Ok(())
+    }
+
+    pub(super) fn delete_ticket(
+        &mut self,
+        id: TicketId,
+        author: Arc<str>,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let head = self.seen_ticket(id, None)?.clone();
+        let object = head.subject.as_ref().and_then(|subject| self.world.inventory.find(subject));
+        if object.is_some_and(|object| head.problem.is_some() && self.problem_of(object) == head.problem) {
+            let reference = head.reference();
+            return Err(Refusal::Invalid(format!(
+                "the problem of {reference} stands and would open another: close {reference} instead"
+            )));
+        }
+        let records = &mut self.world.records;
+        records.open_tickets = records.open_tickets.saturating_sub(u64::from(head.is_open()));
+        let linked = records.alarms.values().filter(|alarm| alarm.ticket == Some(head.reference()));
+        for alarm in linked.map(|alarm| alarm.id).collect::<Vec<_>>() {
+            self.unlink_alarm(alarm, now, events);
+        }
+        self.let_ticket_go(&head);
+        tell(events, now, What::TicketDeleted { head, author });
+        Ok(())
+    }
+
+    /// The ticket, as long as it is the one that the author saw.
+    fn seen_ticket(&self, id: TicketId, version: Option<u32>) -> Result<&TicketHead, Refusal> {
+        let unknown = Refusal::UnknownRecord { what: "ticket", id: id.0 };
+        let head = self.world.records.tickets.get(&id).ok_or(unknown)?;
+        match version {
+            Some(seen) if seen != head.version => {
+                Err(Refusal::Changed { reference: head.reference(), seen, now: head.version })
+            }
+            Some(_) | None => Ok(head),
+        }
+    }
+
     pub(super) fn link_alarm_to_ticket(
         &mut self,
         alarm: AlarmId,
@@ -291,16 +351,15 @@ impl Engine {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
-        if !self.world.records.tickets.contains_key(&ticket) {
-            return Err(Refusal::UnknownRecord { what: "ticket", id: ticket.0 });
-        }
-        self.link_alarm(alarm, ticket, now, events)
+        let reference = self.seen_ticket(ticket, None)?.reference();
+        self.link_alarm(alarm, reference, now, events)
     }
 
     /// Its object is gone from the configuration; the ticket stays for people to close.
     pub(super) fn note_removal(&mut self, subject: &ObjectKey, now: Timestamp, events: &mut Vec<Event>) {
-        let Some(head) = self.ticket_of(subject) else { return };
-        if head.status != TicketStatus::Closed {
+        let Some(head) = self.ticket_of(subject).map(Arc::clone) else { return };
+        self.plan_leaving(&head, now);
+        if head.is_open() {
             let text = format!("`{subject}` is no longer in the configuration.");
             self.note_ourselves(head.id, text, None, now, events);
         }
@@ -308,10 +367,10 @@ impl Engine {
 
     fn open_ticket(&mut self, head: TicketHead, draft: TicketDraft, now: Timestamp, events: &mut Vec<Event>) {
         let (id, alarm) = (head.id, draft.alarm);
-        if let (Some(subject), Some(_)) = (&head.subject, head.problem) {
-            self.index.tickets.insert(subject.clone(), id);
-        }
+        self.index_ticket(&head);
         Arc::make_mut(&mut self.world.records.tickets).insert(id, Arc::new(head.clone()));
+        self.world.records.open_tickets += 1;
+        self.set_ticket_timers(&head, now);
         tell(events, now, What::TicketOpened { head, draft });
         self.link_if_open(alarm, id, now, events);
     }
@@ -323,9 +382,10 @@ impl Engine {
         now: Timestamp,
         events: &mut Vec<Event>,
     ) {
-        if let Some(alarm) = alarm {
+        let reference = self.world.records.tickets.get(&id).map(|head| head.reference());
+        if let (Some(alarm), Some(reference)) = (alarm, reference) {
             // A closed alarm keeps the ticket it had.
-            let _linked = self.link_alarm(alarm, id, now, events);
+            let _linked = self.link_alarm(alarm, reference, now, events);
         }
     }
 
@@ -343,11 +403,30 @@ impl Engine {
             resolution: closes.map(|(resolution, _)| resolution.into()),
             ..TicketNote::default()
         };
-        let Some(head) = self.ticket_mut(id) else { return };
-        apply(head, &note, now);
-        let head = head.clone();
-        self.set_ticket_timers(&head);
+        let Some(head) = self.apply(id, &note, now) else { return };
         tell(events, now, What::TicketNoted { head, note, author: AUTHOR.into() });
+    }
+
+    /// What a note changes of the head, and what is to come of it then.
+    fn apply(&mut self, id: TicketId, note: &TicketNote, now: Timestamp) -> Option<TicketHead> {
+        let head = self.ticket_mut(id)?;
+        let was_open = head.is_open();
+        head.status = note.status.unwrap_or(head.status);
+        let is_open = head.is_open();
+        match (was_open, is_open) {
+            (true, false) => head.closed = Some(now),
+            (false, true) => head.closed = None,
+            (true, true) | (false, false) => {}
+        }
+        (head.updated, head.last_note) = (now, Some(now));
+        if !note.is_mere_text() {
+            head.version = head.version.saturating_add(1);
+        }
+        let head = head.clone();
+        let open = &mut self.world.records.open_tickets;
+        *open = (*open + u64::from(is_open)).saturating_sub(u64::from(was_open));
+        self.set_ticket_timers(&head, now);
+        Some(head)
     }
 
     fn next_ticket(&mut self) -> TicketId {
@@ -385,18 +464,6 @@ impl Engine {
         };
         format!("{kind} is {state}: {}", self.result_of(object).text)
     }
-}
-
-fn apply(head: &mut TicketHead, note: &TicketNote, now: Timestamp) {
-    if let Some(status) = note.status {
-        match (head.status == TicketStatus::Closed, status == TicketStatus::Closed) {
-            (false, true) => head.closed = Some(now),
-            (true, false) => head.closed = None,
-            (true, true) | (false, false) => {}
-        }
-        head.status = status;
-    }
-    (head.updated, head.last_note) = (now, Some(now));
 }
 
 fn check_priority(priority: Option<u8>) -> Result<(), Refusal> {

@@ -24,6 +24,8 @@ pub(super) enum Timer {
     TicketClose(TicketId),
     /// The problem still stands: say so again.
     TicketNote(TicketId),
+    /// Nothing more may be left to decide on it.
+    TicketLeave(TicketId),
     /// Somebody may have been absent for too long.
     Absence,
 }

@@ -31,8 +31,11 @@ pub struct Records {
     pub downtimes: Arc<BTreeMap<DowntimeId, Arc<Downtime>>>,
     /// Open ones, and those that a person closed while the problem stands; others live in the store alone.
     pub alarms: Arc<BTreeMap<AlarmId, Arc<Alarm>>>,
-    /// All that the store gave back, and all since.
+    /// Those on which something may still be decided: open ones of a problem or a rule, closed ones that may be
+    /// reopened, and for a while those that somebody acts on. The others live in the store alone.
     pub tickets: Arc<BTreeMap<TicketId, Arc<TicketHead>>>,
+    /// How many are open, held here or not.
+    pub open_tickets: u64,
     /// Somebody switched messages off for everything; kept over restarts.
     pub notifications_off: bool,
     /// The latest start of each downtime of the files that was begun; kept over restarts.
@@ -84,8 +87,10 @@ pub struct Restored {
     pub downtimes: Vec<Downtime>,
     /// Open ones, and closed ones whose problem is still that of their subject.
     pub alarms: Vec<Alarm>,
-    /// All that are open, and closed ones that a person or a problem may still reopen.
+    /// Open ones of a problem or a rule, and the latest of each object.
     pub tickets: Vec<TicketHead>,
+    /// How many are open, given back or not.
+    pub open_tickets: u64,
     /// Which of all these were absent already, and since when.
     pub absent: Vec<(ObjectKey, Timestamp)>,
     pub notifications_off: bool,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::id::{AlarmId, ObjectKey, ProblemId, TicketId};
+use super::id::{AlarmId, ObjectKey, ProblemId};
 use super::state::AnyState;
+use super::ticket::Reference;
 use super::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +26,7 @@ pub struct Alarm {
     pub count: u32,
     pub output: Arc<str>,
     pub closed: Option<Timestamp>,
-    pub ticket: Option<TicketId>,
+    pub ticket: Option<Reference>,
     /// The host that is down, where that is why.
     pub root: Option<ObjectKey>,
     pub owner: Option<Arc<str>>,

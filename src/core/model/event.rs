@@ -11,7 +11,7 @@ use super::downtime::Downtime;
 use super::id::{AlarmId, CommentId, DowntimeId, Name, ObjectKey, TicketId};
 use super::message::{Message, MessageKind};
 use super::notification::{Hold, Skip};
-use super::operation::{Refusal, TicketNote};
+use super::operation::{Fields, Refusal, TicketEdit, TicketNote};
 use super::state::{AnyState, StateType};
 use super::ticket::TicketHead;
 use super::time::Timestamp;
@@ -125,6 +125,16 @@ pub enum What {
         note: TicketNote,
         author: Arc<str>,
     },
+    /// What it says is another; the store keeps what it was.
+    TicketEdited {
+        head: TicketHead,
+        edit: TicketEdit,
+        author: Arc<str>,
+    },
+    TicketDeleted {
+        head: TicketHead,
+        author: Arc<str>,
+    },
     Rechecked {
         subject: ObjectKey,
         author: Arc<str>,
@@ -204,6 +214,7 @@ pub struct TicketDraft {
     pub in_charge: Option<Arc<str>>,
     pub submitter: Arc<str>,
     pub tags: Vec<Arc<str>>,
+    pub fields: Fields,
     pub alarm: Option<AlarmId>,
 }
 

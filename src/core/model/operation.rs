@@ -1,5 +1,6 @@
 //! What a person (or an external command) orders. Every order is typed; nothing is a line of text in here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::acknowledgement::Until;
 use super::check::Verdict;
 use super::downtime::DowntimeKind;
 use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
-use super::ticket::{TicketClass, TicketStatus};
+use super::ticket::{Reference, TicketClass, TicketStatus};
 use super::time::Timestamp;
 
 /// An order and who gives it. The audit names the author.
@@ -85,7 +86,20 @@ pub enum Operation {
     },
     NoteTicket {
         id: TicketId,
+        /// Which version the author saw; none: whichever it is.
+        version: Option<u32>,
         note: Box<TicketNote>,
+    },
+    /// Changes what a ticket says, without a note.
+    EditTicket {
+        id: TicketId,
+        /// Which version the author saw; none: whichever it is.
+        version: Option<u32>,
+        edit: Box<TicketEdit>,
+    },
+    /// Its number is never used again.
+    DeleteTicket {
+        id: TicketId,
     },
     /// Links an open alarm to a ticket that exists.
     LinkAlarm {
@@ -105,6 +119,34 @@ pub enum Operation {
         alarm: AlarmId,
         comment: Arc<str>,
     },
+}
+
+impl Operation {
+    /// The ticket that must exist for it.
+    pub fn ticket(&self) -> Option<TicketId> {
+        match self {
+            Self::NoteTicket { id, .. }
+            | Self::EditTicket { id, .. }
+            | Self::DeleteTicket { id }
+            | Self::LinkAlarm { ticket: id, .. } => Some(*id),
+            Self::Acknowledge { .. }
+            | Self::RemoveAcknowledgement { .. }
+            | Self::AddComment { .. }
+            | Self::DeleteComment { .. }
+            | Self::ScheduleDowntime { .. }
+            | Self::CancelDowntime { .. }
+            | Self::Recheck { .. }
+            | Self::SubmitResult { .. }
+            | Self::Switch { .. }
+            | Self::SwitchNotifications { .. }
+            | Self::Notify { .. }
+            | Self::DelayNotification { .. }
+            | Self::OpenTicket { .. }
+            | Self::OwnAlarm { .. }
+            | Self::LabelAlarm { .. }
+            | Self::CloseAlarm { .. } => None,
+        }
+    }
 }
 
 /// Options of a custom message (`nagios-notifications.md` 1).
@@ -142,6 +184,7 @@ pub struct NewTicket {
     pub subject: Option<ObjectKey>,
     pub alarm: Option<AlarmId>,
     pub tags: Vec<Arc<str>>,
+    pub fields: Fields,
 }
 
 /// One update of a ticket: text, and what it changes (`ossim-tickets.md` 1.3).
@@ -156,6 +199,35 @@ pub struct TicketNote {
     pub priority: Option<u8>,
     pub in_charge: Option<Arc<str>>,
 }
+
+impl TicketNote {
+    /// Says something and leaves the ticket as it is.
+    pub fn is_mere_text(&self) -> bool {
+        self.status.is_none()
+            && self.priority.is_none()
+            && self.in_charge.is_none()
+            && self.resolution.is_none()
+    }
+}
+
+/// New values of a ticket; what is none stays. Its history keeps the old ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TicketEdit {
+    pub title: Option<Arc<str>>,
+    pub text: Option<Arc<str>>,
+    pub r#type: Option<Arc<str>>,
+    /// 1 to 10.
+    pub priority: Option<u8>,
+    /// Within: none is nobody.
+    pub in_charge: Option<Option<Arc<str>>>,
+    /// All of them.
+    pub tags: Option<Vec<Arc<str>>>,
+    /// All fields of its class.
+    pub fields: Option<Fields>,
+}
+
+/// Fields of a ticket's class by their keys ([`TicketClass::fields`]); those left empty are absent.
+pub type Fields = BTreeMap<Arc<str>, Arc<str>>;
 
 /// Why an order was refused. Shown to whoever gave it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -186,6 +258,10 @@ pub enum Refusal {
         "the result for `{subject}` is of {at}, which is still to come: set the clock of its sender, or send no time"
     )]
     InFuture { subject: ObjectKey, at: Timestamp },
+    #[error(
+        "{reference} was changed since it was looked at (that was version {seen}, it is at {now}): look at it again"
+    )]
+    Changed { reference: Reference, seen: u32, now: u32 },
     #[error("the downtime ends before it begins")]
     Reversed,
     #[error("the downtime lies in the past")]

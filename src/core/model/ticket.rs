@@ -26,11 +26,17 @@ pub struct TicketHead {
     pub recovered: Option<Timestamp>,
     /// For `note_every`.
     pub last_note: Option<Timestamp>,
+    /// Grows with every change of a field or the status: who edits says what they saw.
+    pub version: u32,
 }
 
 impl TicketHead {
     pub fn reference(&self) -> Reference {
         Reference { class: self.class, id: self.id }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.status != TicketStatus::Closed
     }
 }
 
@@ -66,6 +72,46 @@ impl TicketClass {
             Self::Vulnerability => "Vulnerability",
             Self::Custom => "Custom",
         }
+    }
+
+    /// What a ticket of this class says beyond what all say, as key and words (`ossim-tickets.md` 1.5).
+    pub fn fields(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Availability | Self::Custom => &[],
+            Self::Alarm | Self::Event => &[
+                ("source_ips", "Source IPs"),
+                ("source_ports", "Source Ports"),
+                ("destination_ips", "Dest. IPs"),
+                ("destination_ports", "Dest. Ports"),
+            ],
+            Self::Metric => {
+                &[("target", "Target"), ("metric_type", "Metric Type"), ("metric_value", "Metric Value")]
+            }
+            Self::Anomaly => &[
+                ("kind", "Anomaly type"),
+                ("host", "Host"),
+                ("sensor", "Sensor"),
+                ("port", "Port"),
+                ("previous", "Previous"),
+                ("new", "New"),
+                ("when", "When"),
+            ],
+            Self::Vulnerability => &[
+                ("ip", "IP"),
+                ("port", "Port"),
+                ("scanner_id", "Scanner ID"),
+                ("risk", "Risk"),
+                ("description", "Description"),
+            ],
+        }
+    }
+
+    /// By its word or its prefix, in any case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let is_it = |class: &&Self| {
+            class.word().eq_ignore_ascii_case(word) || class.prefix().eq_ignore_ascii_case(word)
+        };
+        Self::ALL.iter().find(is_it).copied()
     }
 
     /// The first three letters in capitals (T-1), but `AVA` for Availability, which OSSIM lacks.
@@ -109,6 +155,48 @@ impl TicketStatus {
     }
 }
 
+/// One set of words for priorities, with one set of limits for colours and filters too (T-41).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PriorityWord {
+    Low,
+    Medium,
+    High,
+}
+
+impl PriorityWord {
+    pub const ALL: &'static [Self] = &[Self::High, Self::Medium, Self::Low];
+
+    pub fn of(priority: u8) -> Self {
+        match priority {
+            7.. => Self::High,
+            4..=6 => Self::Medium,
+            0..=3 => Self::Low,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+        }
+    }
+
+    /// The priorities that it names, from and to.
+    pub fn limits(self) -> (u8, u8) {
+        match self {
+            Self::Low => (0, 3),
+            Self::Medium => (4, 6),
+            Self::High => (7, 10),
+        }
+    }
+
+    /// In any case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|known| known.word().eq_ignore_ascii_case(word)).copied()
+    }
+}
+
 /// How a ticket came to be closed; closing needs one of these.
 pub const RESOLUTIONS: &[&str] =
     &["Fixed", "False positive", "Duplicate", "Won't fix", "Expected/maintenance", "No longer present"];
@@ -139,6 +227,17 @@ impl Reference {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_priority_has_one_word_everywhere() {
+        for priority in 1..=10 {
+            let word = PriorityWord::of(priority);
+            let (from, to) = word.limits();
+            assert!((from..=to).contains(&priority), "{priority}");
+            assert_eq!(PriorityWord::from_word(&word.word().to_lowercase()), Some(word));
+        }
+        assert_eq!([3, 4, 6, 7].map(|at| PriorityWord::of(at).word()), ["Low", "Medium", "Medium", "High"]);
+    }
 
     #[test]
     fn a_reference_reads_as_it_is_written() {

@@ -8,7 +8,7 @@ use vigia_core::model::operation::Operation;
 use vigia_core::model::state::State;
 
 use super::super::fixture;
-use super::super::snapshot::{Ends, Handle};
+use super::super::snapshot::{Ends, Handle, Heads};
 use super::*;
 
 struct Bench {
@@ -69,6 +69,7 @@ impl Bench {
             reloads,
             config,
             store_silent,
+            heads: Heads(Box::new(|_id| Box::pin(std::future::ready(Ok(None))))),
             meters: meters.clone(),
             clock: clock.clone(),
             started,

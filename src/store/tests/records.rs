@@ -5,7 +5,7 @@ use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::downtime::{Downtime, DowntimeKind};
 use vigia_core::model::event::{DowntimeEnd, TicketDraft};
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ProblemId, TicketId};
-use vigia_core::model::operation::TicketNote;
+use vigia_core::model::operation::{Fields, TicketEdit, TicketNote};
 use vigia_core::model::ticket::{TicketClass, TicketHead, TicketStatus};
 
 use super::*;
@@ -13,7 +13,7 @@ use crate::store::alarms::{self, AlarmFilter};
 use crate::store::audit::{self, AuditFilter};
 use crate::store::downtimes::{self, DowntimeFilter};
 use crate::store::log::{self, LogFilter, LogKind};
-use crate::store::tickets::{self, StatusFilter, TicketFilter};
+use crate::store::tickets::{self, StatusFilter, TicketFilter, types};
 use crate::store::{Retention, Slice};
 
 fn http() -> ObjectKey {
@@ -34,7 +34,7 @@ fn an_alarm(id: u64, status: AlarmStatus) -> Alarm {
         count: 3,
         output: "HTTP CRITICAL".into(),
         closed: None,
-        ticket: Some(TicketId(1)),
+        ticket: None,
         root: Some(ObjectKey::host("router")),
         owner: Some("ana".into()),
         labels: vec!["night \"shift\"".into()],
@@ -54,6 +54,7 @@ fn a_head(id: u64, status: TicketStatus) -> TicketHead {
         closed: None,
         recovered: None,
         last_note: Some(at(10)),
+        version: 1,
     }
 }
 
@@ -66,6 +67,7 @@ fn a_draft() -> TicketDraft {
         in_charge: Some("ana".into()),
         submitter: "vigia".into(),
         tags: vec!["shop".into(), "eu".into()],
+        fields: Fields::new(),
         alarm: Some(AlarmId(1)),
     }
 }
@@ -174,7 +176,20 @@ async fn a_ticket_keeps_its_history_and_its_life_time_ends_when_it_is_closed() {
     assert_eq!((ticket.priority, ticket.in_charge.as_deref()), (3, Some("ops")));
     assert_eq!((ticket.resolution.as_deref(), ticket.tags.len()), (Some("Fixed"), 2));
     assert_eq!(found.notes.len(), 2);
-    assert_eq!((&found.notes[0].note, found.notes[0].was_in_charge.as_deref()), (&note, Some("ana")));
+    assert_eq!(found.notes[0].note, note);
+    let changes = found.notes[0].changes.iter();
+    let changes: Vec<_> =
+        changes.map(|one| [one.field.as_str(), one.before.as_str(), one.after.as_str()]).collect();
+    assert_eq!(
+        changes,
+        [
+            ["status", "Open", "Closed"],
+            ["resolution", "", "Fixed"],
+            ["priority", "7", "3"],
+            ["in charge", "ana", "ops"]
+        ]
+    );
+    assert_eq!(found.subscribers, [Arc::from("ana"), Arc::from("ops")], "but not the daemon itself");
     let reopened = TicketHead { closed: None, ..a_head(1, TicketStatus::Open) };
     let again = TicketNote { text: "back".into(), ..TicketNote::default() };
     let what = What::TicketReopened { head: reopened.clone(), note: again, author: author() };
@@ -184,6 +199,132 @@ async fn a_ticket_keeps_its_history_and_its_life_time_ends_when_it_is_closed() {
     running.writer.stop().await;
     let restored = restore(folder.path());
     assert_eq!((restored.tickets, restored.next.ticket), (vec![reopened], 2));
+}
+
+#[tokio::test]
+async fn an_edit_keeps_what_was_and_the_search_finds_what_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let draft = TicketDraft {
+        fields: Fields::from([("kind".into(), "os".into()), ("host".into(), "192.0.2.77".into())]),
+        ..a_draft()
+    };
+    let head = TicketHead { class: TicketClass::Anomaly, ..a_head(1, TicketStatus::Open) };
+    let edit = TicketEdit {
+        title: Some("the \"switch\" 100%".into()),
+        r#type: Some("Net Performance".into()),
+        in_charge: Some(None),
+        tags: Some(vec!["eu".into(), "eu".into()]),
+        ..TicketEdit::default()
+    };
+    let said = TicketNote { text: "Katze im Rack".into(), ..TicketNote::default() };
+    let edited = TicketHead { version: 2, ..head.clone() };
+    let events = vec![
+        event(10, What::TicketOpened { head: head.clone(), draft }),
+        event(20, What::TicketNoted { head, note: said, author: "ana".into() }),
+        event(30, What::TicketEdited { head: edited, edit, author: "ben".into() }),
+    ];
+    let running = running(folder.path(), events).await;
+    let found = running.store.read(|db| tickets::ticket(db, TicketId(1))).await.unwrap().unwrap();
+    assert_eq!(
+        (&*found.ticket.r#type, found.ticket.tags.len(), found.ticket.head.version),
+        ("Net Performance", 1, 2)
+    );
+    let last = found.notes.last().unwrap();
+    let fields: Vec<&str> = last.changes.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!((&*last.author, fields), ("ben", vec!["title", "type", "in charge", "tags"]));
+    assert_eq!(last.changes[0].before, "web01/HTTP is CRITICAL");
+    for (text, is_found) in [
+        ("\"SWITCH\" 100%", true),
+        ("100% of tries", true),
+        ("is CRITICAL", false),
+        ("192.0.2.77", true),
+        ("katze IM", true),
+        ("web01/ht", true),
+        ("AND", false),
+        ("%%%", false),
+        ("ano01", true),
+        ("th", true),
+    ] {
+        let filter = TicketFilter { text: Some(text.to_owned()), ..TicketFilter::default() };
+        let page = running.store.read(move |db| tickets::list(db, &filter)).await.unwrap();
+        assert_eq!(page.total == 1, is_found, "{text}");
+    }
+    running.writer.stop().await;
+}
+
+#[tokio::test]
+async fn a_deleted_ticket_is_found_no_more_and_its_number_never_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = a_head(1, TicketStatus::Open);
+    let said = TicketNote { text: "Katze im Rack".into(), ..TicketNote::default() };
+    let ticket = Some(head.reference());
+    let events = vec![
+        event(10, What::TicketOpened { head: head.clone(), draft: a_draft() }),
+        event(10, What::AlarmOpened(Alarm { ticket, ..an_alarm(1, AlarmStatus::Open) })),
+        event(20, What::TicketNoted { head: head.clone(), note: said, author: "ana".into() }),
+    ];
+    let running = running(folder.path(), events).await;
+    let of_alarm =
+        async || running.store.read(|db| alarms::alarm(db, AlarmId(1))).await.unwrap().unwrap().ticket;
+    assert_eq!(of_alarm().await, ticket);
+    let deleted = vec![event(30, What::TicketDeleted { head, author: "root".into() })];
+    running.publish(deleted, &world(&[("web01", &["HTTP"])])).await.unwrap();
+    assert_eq!(of_alarm().await, None);
+    let gone = running.store.read(|db| tickets::ticket(db, TicketId(1))).await.unwrap();
+    assert_eq!(gone, None);
+    let pieces = running.store.read(|db| {
+        db.query_row(
+            "SELECT count(*) FROM ticket_text WHERE ticket_text MATCH '\"Katze\" OR \"tries\"'",
+            [],
+            |row| row.get::<_, i64>(0),
+        )
+    });
+    assert_eq!(pieces.await.unwrap(), 0);
+    running.writer.stop().await;
+    let restored = restore(folder.path());
+    assert_eq!((restored.tickets.len(), restored.open_tickets, restored.next.ticket), (0, 0, 2));
+}
+
+#[tokio::test]
+async fn the_engine_gets_back_what_it_may_decide_on_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = |id| TicketHead { closed: Some(at(70)), ..a_head(id, TicketStatus::Closed) };
+    let by_hand =
+        |id| TicketHead { subject: None, problem: None, rule: None, ..a_head(id, TicketStatus::Open) };
+    let heads = [closed(1), a_head(2, TicketStatus::Waiting), closed(3), closed(4), by_hand(5)];
+    let opened = |head: &TicketHead| event(10, What::TicketOpened { head: head.clone(), draft: a_draft() });
+    let running = running(folder.path(), heads.iter().map(opened).collect()).await;
+    running.writer.stop().await;
+    let restored = restore(folder.path());
+    let ids: Vec<u64> = restored.tickets.iter().map(|head| head.id.0).collect();
+    assert_eq!((ids, restored.open_tickets), (vec![2, 4], 2));
+}
+
+#[tokio::test]
+async fn a_type_that_goes_leaves_its_tickets_to_generic() {
+    let folder = tempfile::tempdir().unwrap();
+    let draft = TicketDraft { r#type: "Night shift".into(), ..a_draft() };
+    let opened = What::TicketOpened { head: a_head(1, TicketStatus::Open), draft };
+    let running = running(folder.path(), vec![event(10, opened)]).await;
+    let changed = running.store.write(|db| {
+        let renamed = types::change(db, "night SHIFT", "Nights", "what wakes people")?;
+        let of = |db: &_| tickets::ticket(db, TicketId(1)).map(|found| found.unwrap().ticket.r#type);
+        let with = of(db)?;
+        let refusals = [
+            types::change(db, "Nights", "generic", "")?,
+            types::change(db, "Generic", "Other", "")?,
+            types::add(db, "vulnerability", "")?,
+            types::delete(db, "Generic")?.map(|_moved| ()),
+            types::delete(db, "Never")?.map(|_moved| ()),
+        ];
+        Ok((renamed, with, refusals, types::delete(db, "Nights")?, of(db)?, types::all(db)?))
+    });
+    let (renamed, with, refusals, deleted, after, all) = changed.await.unwrap();
+    assert_eq!((renamed, &*with, deleted, &*after), (Ok(()), "Nights", Ok(1), "Generic"));
+    assert!(refusals.iter().all(Result::is_err), "{refusals:?}");
+    // The nine of OSSIM and Availability.
+    assert_eq!((all.len(), all[0].name.as_str(), all[0].tickets), (10, "Generic", 1));
+    running.writer.stop().await;
 }
 
 #[tokio::test]

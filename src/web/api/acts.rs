@@ -11,17 +11,15 @@ use serde_json::{Value, json};
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::check::{CheckResult, Output, Source, Verdict};
 use vigia_core::model::id::{AlarmId, CommentId, ObjectKey};
-use vigia_core::model::operation::{Operation, TicketNote};
+use vigia_core::model::operation::Operation;
 use vigia_core::model::state::{Condition, HostState, State};
-use vigia_core::model::ticket::TicketStatus;
 use vigia_core::model::time::Timestamp;
 use vigia_core::nagios::output;
 
 use crate::web::backend::Done;
 use crate::web::error::Failure;
 use crate::web::frame::Seen;
-use crate::web::orders::{self, Answers, FieldError, TicketFields};
-use crate::web::pages::tickets::ticket_id;
+use crate::web::orders::{self, Answers, FieldError};
 
 /// A JSON body, whose mistakes are told like all others.
 pub(crate) struct Body<T>(pub T);
@@ -57,13 +55,13 @@ impl From<FieldError> for Failure {
 }
 
 #[derive(Clone, Deserialize)]
-struct Named {
-    host: String,
-    service: Option<String>,
+pub(super) struct Named {
+    pub(super) host: String,
+    pub(super) service: Option<String>,
 }
 
 impl Named {
-    fn key(&self) -> ObjectKey {
+    pub(super) fn key(&self) -> ObjectKey {
         ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) }
     }
 }
@@ -357,107 +355,6 @@ pub(crate) async fn results(
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Ticket {
-    title: String,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    class: String,
-    #[serde(default)]
-    r#type: String,
-    priority: Option<u8>,
-    #[serde(default)]
-    in_charge: String,
-    host: Option<String>,
-    service: Option<String>,
-    alarm: Option<u64>,
-    #[serde(default)]
-    tags: Vec<String>,
-}
-
-pub(crate) async fn open_ticket(
-    Extension(seen): Extension<Seen>,
-    Body(asked): Body<Ticket>,
-) -> Result<Json<Value>, Failure> {
-    let subject = asked.host.clone().map(|host| Named { host, service: asked.service.clone() }.key());
-    let ticket = orders::new_ticket(TicketFields {
-        title: &asked.title,
-        text: &asked.text,
-        class: &asked.class,
-        r#type: &asked.r#type,
-        priority: &asked.priority.map(|number| number.to_string()).unwrap_or_default(),
-        in_charge: &asked.in_charge,
-        tags: &asked.tags.join(","),
-        subject,
-        alarm: asked.alarm.map(AlarmId),
-    })?;
-    let answer = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
-    Ok(done(opened(&answer), &answer))
-}
-
-fn opened(answer: &Done) -> String {
-    answer.ticket.map_or_else(|| "ticket opened".to_owned(), |reference| format!("ticket {reference} opened"))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct NoteSaid {
-    text: String,
-    action: String,
-    status: String,
-    priority: Option<u8>,
-    in_charge: String,
-    resolution: String,
-}
-
-async fn give_note(
-    seen: &Seen,
-    reference: &str,
-    note: TicketNote,
-    what: &str,
-) -> Result<Json<Value>, Failure> {
-    let id =
-        ticket_id(reference).ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
-    let answer = seen.give(Operation::NoteTicket { id, note: Box::new(note) }).await?;
-    Ok(done(format!("ticket {reference} {what}"), &answer))
-}
-
-pub(crate) async fn note_ticket(
-    Extension(seen): Extension<Seen>,
-    Path(reference): Path<String>,
-    Body(asked): Body<NoteSaid>,
-) -> Result<Json<Value>, Failure> {
-    let note = TicketNote {
-        text: orders::text("text", &asked.text)?,
-        action: orders::some(&asked.action),
-        status: orders::status(&asked.status)?,
-        priority: orders::priority(&asked.priority.map(|number| number.to_string()).unwrap_or_default())?,
-        in_charge: orders::some(&asked.in_charge),
-        resolution: orders::some(&asked.resolution),
-    };
-    give_note(&seen, &reference, note, "noted").await
-}
-
-pub(crate) async fn close_ticket(
-    Extension(seen): Extension<Seen>,
-    Path(reference): Path<String>,
-    Body(asked): Body<NoteSaid>,
-) -> Result<Json<Value>, Failure> {
-    let note = orders::closing(&asked.resolution, &asked.text)?;
-    give_note(&seen, &reference, note, "closed").await
-}
-
-pub(crate) async fn reopen_ticket(
-    Extension(seen): Extension<Seen>,
-    Path(reference): Path<String>,
-    Body(asked): Body<NoteSaid>,
-) -> Result<Json<Value>, Failure> {
-    let text = orders::text("text", &asked.text)?;
-    let note = TicketNote { text, status: Some(TicketStatus::Open), ..TicketNote::default() };
-    give_note(&seen, &reference, note, "reopened").await
-}
-
-#[derive(Deserialize)]
 pub(crate) struct Closing {
     comment: String,
 }
@@ -485,37 +382,4 @@ pub(crate) async fn own_alarm(
     let owner = asked.owner.as_deref().and_then(orders::some);
     let answer = seen.give(Operation::OwnAlarm { alarm: AlarmId(id), owner }).await?;
     Ok(done(format!("alarm {id} has another owner"), &answer))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Linked {
-    ticket: Option<String>,
-    title: Option<String>,
-}
-
-/// Links the alarm to a ticket, or opens one for it.
-pub(crate) async fn ticket_for_alarm(
-    Extension(seen): Extension<Seen>,
-    Path(id): Path<u64>,
-    Body(asked): Body<Linked>,
-) -> Result<Json<Value>, Failure> {
-    let alarm = seen.web.backend.alarm(AlarmId(id)).await?;
-    if let Some(reference) = asked.ticket {
-        let ticket = ticket_id(&reference)
-            .ok_or_else(|| Failure::Missing(format!("there is no ticket `{reference}`")))?;
-        let answer = seen.give(Operation::LinkAlarm { alarm: AlarmId(id), ticket }).await?;
-        return Ok(done(format!("alarm {id} linked to {reference}"), &answer));
-    }
-    let title = asked.title.unwrap_or_else(|| format!("{} is {}", alarm.subject, alarm.state));
-    let fields = TicketFields {
-        title: &title,
-        text: &alarm.output,
-        subject: Some(alarm.subject.clone()),
-        alarm: Some(AlarmId(id)),
-        ..TicketFields::default()
-    };
-    let ticket = orders::new_ticket(fields)?;
-    let answer = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
-    Ok(done(opened(&answer), &answer))
 }

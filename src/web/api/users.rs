@@ -119,6 +119,7 @@ pub(crate) async fn login(
             Trouble::Wrong(text)
             | Trouble::Refused(text)
             | Trouble::Unconfirmed(text)
+            | Trouble::Changed(text)
             | Trouble::Missing(text),
         ) => Ok((StatusCode::UNAUTHORIZED, Json(json!({ "error": text, "hint": null }))).into_response()),
     }

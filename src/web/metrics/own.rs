@@ -78,9 +78,7 @@ const METRICS: &[Metric] = &[
         name: "vigia_tickets_open",
         kind: "gauge",
         help: "Open tickets.",
-        value: |own| {
-            float(own.world.records.tickets.values().filter(|ticket| ticket.closed.is_none()).count() as u64)
-        },
+        value: |own| float(own.world.records.open_tickets),
     },
 ];
 

@@ -9,16 +9,15 @@ use axum::{Extension, Form};
 use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
-use vigia_core::model::operation::{Operation, TicketNote};
-use vigia_core::model::ticket::TicketStatus;
+use vigia_core::model::operation::Operation;
 
-use super::tickets::ticket_id;
+use super::{ticket_acts, ticket_form};
 use crate::desk::Role;
 use crate::web::auth;
 use crate::web::backend::Trouble;
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Said, Seen, Undo, safe_back};
-use crate::web::orders::{self, Answers, FieldError, TicketFields};
+use crate::web::orders::{self, Answers, FieldError};
 use crate::web::query::Pairs;
 use crate::web::view::{Row, Rows};
 use crate::web::words;
@@ -38,9 +37,6 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("cancel-downtime", "Cancel downtime", "Cancel the downtime"),
     ("recheck", "Recheck", "Check now"),
     ("ticket", "New ticket", "Open the ticket"),
-    ("note-ticket", "Note", "Add note"),
-    ("close-ticket", "Close ticket", "Close"),
-    ("reopen-ticket", "Reopen ticket", "Reopen"),
     ("close-alarm", "Close alarm", "Close the alarm"),
     ("reload", "Read the configuration again", "Read it again"),
 ];
@@ -66,7 +62,6 @@ struct ActPage {
     preview: String,
     error: Option<FieldError>,
     has_host: bool,
-    resolutions: &'static [&'static str],
 }
 
 impl ActPage {
@@ -84,24 +79,21 @@ impl ActPage {
             (_, "comment") => "Comment",
             (_, "flexible") => "Flexible",
             (_, "match") => "Objects",
-            (_, "title") => "Title",
-            (_, "text") => "Text",
-            (_, "priority") => "Priority",
             (_, other) => other,
         }
     }
 }
 
 /// What was typed so far.
-struct Asked(Pairs);
+pub(super) struct Asked(pub(super) Pairs);
 
 impl Asked {
-    fn get(&self, name: &str) -> &str {
+    pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// Those that were ticked.
-    fn objects(&self) -> Vec<ObjectKey> {
+    pub(super) fn objects(&self) -> Vec<ObjectKey> {
         let objects = self.0.iter().filter(|(name, value)| name == "object" && !value.is_empty());
         objects.take(MOST).map(|(_, value)| ObjectKey::parse(value)).collect()
     }
@@ -141,7 +133,11 @@ pub(crate) async fn form(
     Path(act): Path<String>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Response, Failure> {
-    show(&seen, &act, Asked(pairs), None)
+    let asked = Asked(pairs);
+    match act.as_str() {
+        "ticket" => ticket_form::show(&seen, &asked, None).await,
+        _ => show(&seen, &act, asked, None),
+    }
 }
 
 fn show(seen: &Seen, act: &str, asked: Asked, error: Option<FieldError>) -> Result<Response, Failure> {
@@ -173,7 +169,6 @@ fn show(seen: &Seen, act: &str, asked: Asked, error: Option<FieldError>) -> Resu
         rows,
         unknown,
         error,
-        resolutions: super::tickets::RESOLUTIONS,
     };
     Ok((status, Page(page)).into_response())
 }
@@ -212,13 +207,21 @@ pub(crate) async fn submit(
             auth::say(&mut response, &said);
             Ok(response)
         }
+        Err(Not::Field(error)) if act == "ticket" => ticket_form::show(&seen, &asked, Some(error)).await,
+        // What was typed stays on the page of its ticket, beside what is wrong or what somebody else changed.
+        Err(Not::Field(error)) if ticket_acts::is_of_one(&act) => {
+            super::tickets::again(&seen, &asked, &error.to_string(), StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+        Err(Not::Done(Failure::Changed(text))) if ticket_acts::is_of_one(&act) => {
+            super::tickets::again(&seen, &asked, &text, StatusCode::CONFLICT).await
+        }
         Err(Not::Field(error)) => show(&seen, &act, asked, Some(error)),
         Err(Not::Done(failure)) => Err(failure),
     }
 }
 
 /// Why an act was not done: something typed wrongly, or all else.
-enum Not {
+pub(super) enum Not {
     Field(FieldError),
     Done(Failure),
 }
@@ -241,9 +244,9 @@ impl From<Trouble> for Not {
     }
 }
 
-type Outcome = Result<(Said, Option<String>), Not>;
+pub(super) type Outcome = Result<(Said, Option<String>), Not>;
 
-fn said(text: impl Into<String>) -> Outcome {
+pub(super) fn said(text: impl Into<String>) -> Outcome {
     Ok((Said { text: text.into(), undo: None }, None))
 }
 
@@ -302,8 +305,9 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
             seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment }).await?;
             said(format!("Alarm {id} closed"))
         }
-        "ticket" => open_ticket(seen, asked).await,
-        "note-ticket" | "close-ticket" | "reopen-ticket" => note_ticket(seen, act, asked).await,
+        "ticket" => ticket_acts::open(seen, asked).await,
+        "tickets" => ticket_acts::many(seen, asked).await,
+        _ if ticket_acts::is_of_one(act) => ticket_acts::perform(seen, act, asked).await,
         "reload" if seen.may(Role::Admin) => {
             let report = seen.web.backend.reload(seen.by(), false).await?;
             said(format!(
@@ -388,48 +392,4 @@ async fn downtime(seen: &Seen, asked: &Asked) -> Outcome {
         .map(|id| ("id".to_owned(), id.to_string()))
         .collect();
     said_with_undo(answered("Downtime for", &answers, &end), "/act/cancel-downtime", fields)
-}
-
-async fn open_ticket(seen: &Seen, asked: &Asked) -> Outcome {
-    let ticket = orders::new_ticket(TicketFields {
-        title: asked.get("title"),
-        text: asked.get("text"),
-        class: asked.get("class"),
-        r#type: asked.get("type"),
-        priority: asked.get("priority"),
-        in_charge: asked.get("in_charge"),
-        tags: asked.get("tags"),
-        subject: asked.objects().into_iter().next(),
-        alarm: asked.get("alarm").parse().ok().map(AlarmId),
-    })?;
-    let done = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
-    let Some(reference) = done.ticket else { return said("Ticket opened") };
-    let told = Said { text: format!("Ticket {reference} opened"), undo: None };
-    Ok((told, Some(format!("/tickets/{reference}"))))
-}
-
-async fn note_ticket(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
-    let reference = asked.get("ticket");
-    let id =
-        ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
-    let (note, what) = match act {
-        "close-ticket" => (orders::closing(asked.get("resolution"), asked.get("text"))?, "closed"),
-        "reopen-ticket" => {
-            let text = orders::text("text", asked.get("text"))?;
-            (TicketNote { text, status: Some(TicketStatus::Open), ..TicketNote::default() }, "reopened")
-        }
-        _ => {
-            let note = TicketNote {
-                text: orders::text("text", asked.get("text"))?,
-                action: orders::some(asked.get("action")),
-                status: orders::status(asked.get("status"))?,
-                priority: orders::priority(asked.get("priority"))?,
-                in_charge: orders::some(asked.get("in_charge")),
-                resolution: None,
-            };
-            (note, "noted")
-        }
-    };
-    seen.give(Operation::NoteTicket { id, note: Box::new(note) }).await?;
-    said(format!("Ticket {reference} {what}"))
 }

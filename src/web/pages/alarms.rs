@@ -56,7 +56,6 @@ pub(crate) fn wanted(pairs: &Pairs) -> (RecordQuery, &'static str, usize) {
         status,
         host: text("host"),
         service: text("service"),
-        class: text("class"),
         text: text("q"),
         state: text("state"),
         sort: text("sort"),
@@ -88,7 +87,6 @@ pub(crate) async fn page(
 }
 
 fn row(seen: &Seen, alarm: &Alarm) -> AlarmRow {
-    let ticket = alarm.ticket.and_then(|id| seen.world.records.tickets.get(&id));
     AlarmRow {
         id: alarm.id.0,
         face: Face::of_state(alarm.state),
@@ -100,11 +98,7 @@ fn row(seen: &Seen, alarm: &Alarm) -> AlarmRow {
         last: seen.eyes.since(alarm.last),
         count: alarm.count,
         owner: alarm.owner.as_deref().unwrap_or_default().to_owned(),
-        ticket: match (ticket, alarm.ticket) {
-            (Some(head), _) => Some(head.reference().to_string()),
-            (None, Some(id)) => Some(id.to_string()),
-            (None, None) => None,
-        },
+        ticket: alarm.ticket.map(|reference| reference.to_string()),
         root: alarm.root.as_ref().map(|root| (href(root), root.to_string())),
         labels: alarm.labels.iter().map(ToString::to_string).collect(),
         is_open: alarm.closed.is_none(),

@@ -13,11 +13,12 @@ use super::anomalies::AnomalyView;
 use crate::assets::edit::{FIELDS, service_of};
 use crate::assets::{Change, EditError, edit, search, value};
 use crate::desk::Role;
+use crate::store::Slice;
 use crate::store::anomalies::AnomalyFilter;
 use crate::store::assets::list::{AssetLine, AssetSort};
 use crate::web::api::assets as api;
 use crate::web::auth;
-use crate::web::backend::{RecordQuery, Wanted};
+use crate::web::backend::{RecordQuery, StatusFilter, TicketFilter, Wanted};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Said, Seen};
 use crate::web::orders::FieldError;
@@ -294,7 +295,13 @@ async fn statuses(
         limit: 100,
         ..RecordQuery::default()
     };
-    let (count, tickets) = seen.web.backend.tickets(query()).await?;
+    let filter = TicketFilter {
+        status: StatusFilter::NotClosed,
+        host: Some(host.to_string()),
+        slice: Slice::first(100),
+        ..TicketFilter::default()
+    };
+    let (count, tickets) = seen.web.backend.tickets(filter).await?;
     let at = |word: &str| format!("/{word}?{}", encode([("host", &*host)].into_iter()));
     lines.insert(
         0,
@@ -302,10 +309,10 @@ async fn statuses(
             name: "Tickets",
             href: at("tickets"),
             count,
-            last: tickets.iter().map(|row| row.head.updated).max().map(|at| seen.eyes.since(at)),
+            last: tickets.iter().map(|ticket| ticket.head.updated).max().map(|at| seen.eyes.since(at)),
             worst: tickets
                 .iter()
-                .map(|row| row.priority)
+                .map(|ticket| ticket.priority)
                 .max()
                 .map(|top| format!("priority {top}"))
                 .unwrap_or_default(),

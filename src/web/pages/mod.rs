@@ -13,6 +13,9 @@ pub(super) mod overview;
 pub(super) mod public;
 pub(super) mod remarks;
 pub(super) mod system;
+mod ticket_acts;
+mod ticket_form;
+pub(super) mod ticket_types;
 pub(super) mod tickets;
 
 use super::backend::HistoryRow;

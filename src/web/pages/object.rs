@@ -13,20 +13,21 @@ use vigia_core::model::id::{Checkable, ObjectKey};
 use vigia_core::model::policy::Own;
 use vigia_core::model::state::AnyState;
 use vigia_core::model::status::Status;
-use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 use vigia_core::nagios::perfdata::{self, Metric};
 use vigia_core::nagios::threshold::Range;
 
 use super::LogLine;
+use crate::store::{Slice, Sorted};
 use crate::web::api::why;
-use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment};
+use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment, Ticket, TicketFilter, TicketSort};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::query::{Pairs, escape};
 use crate::web::view::{Face, Moment, Row, Rows, href, symbol};
 use crate::web::words;
 
+const TICKETS_SHOWN: usize = 10;
 const HISTORY_SHOWN: usize = 20;
 const DAY: u64 = 86_400;
 /// The ribbons of an object; the last one is the longest.
@@ -87,6 +88,8 @@ struct Past {
     history: Vec<HistoryRow>,
     decided: Vec<HistoryRow>,
     month: Vec<Segment>,
+    /// The last changed.
+    tickets: Vec<Ticket>,
     definition: Option<Definition>,
 }
 
@@ -170,6 +173,14 @@ async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Fai
     let history = seen.web.backend.history(history).await.unwrap_or_default();
     let decided = decided(&seen, &key).await;
     let month = seen.web.backend.ribbon(key.clone(), seen.eyes.now.before(MONTH)).await.unwrap_or_default();
+    let tickets = TicketFilter {
+        host: Some(key.host.to_string()),
+        service: Some(key.service.as_deref().unwrap_or_default().to_owned()),
+        sorted: Sorted { by: TicketSort::Updated, is_descending: true },
+        slice: Slice::first(TICKETS_SHOWN),
+        ..TicketFilter::default()
+    };
+    let (_, tickets) = seen.web.backend.tickets(tickets).await.unwrap_or_default();
     let wants_definition = asked.iter().any(|(name, _)| name == "defined");
     let definition = if wants_definition { Some(definition(&seen, key.clone()).await) } else { None };
     let view = if key.service.is_some() { "service" } else { "host" };
@@ -179,7 +190,8 @@ async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Fai
     }
     let section = if key.service.is_some() { "services" } else { "hosts" };
     let frame = seen.live_frame(key.to_string(), section, view, &query);
-    Ok(Page(build(&seen, frame, object, key, &Past { history, decided, month, definition })).into_response())
+    let past = Past { history, decided, month, tickets, definition };
+    Ok(Page(build(&seen, frame, object, key, &past)).into_response())
 }
 
 /// Who was told, who was not, and what ran; changes of state stand in the history beside it.
@@ -264,13 +276,7 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Pa
             .filter(|alarm| alarm.subject == key)
             .map(|alarm| alarm_line(seen, alarm))
             .collect(),
-        tickets: world
-            .records
-            .tickets
-            .values()
-            .filter(|head| head.subject.as_ref() == Some(&key))
-            .map(|head| ticket_line(seen, head))
-            .collect(),
+        tickets: past.tickets.iter().map(|ticket| ticket_line(seen, ticket)).collect(),
         rows: siblings,
         shows_service: true,
         parents,
@@ -429,10 +435,13 @@ fn alarm_line(seen: &Seen, alarm: &Alarm) -> (String, String) {
     )
 }
 
-fn ticket_line(seen: &Seen, head: &TicketHead) -> (String, String) {
+fn ticket_line(seen: &Seen, ticket: &Ticket) -> (String, String) {
+    let head = &ticket.head;
     let reference = head.reference();
     let age = words::span(seen.eyes.now.since(head.updated));
-    (format!("/tickets/{reference}"), format!("{reference}, {}, changed {age} ago", head.status.word()))
+    let how = ticket.resolution.as_ref().map(|how| format!(", {how}")).unwrap_or_default();
+    let text = format!("{reference} {}: {}{how}, changed {age} ago", ticket.title, head.status.word());
+    (format!("/tickets/{reference}"), text)
 }
 
 /// A month cut to each span of [`SPANS`].

@@ -28,7 +28,7 @@ struct Overview {
     more: usize,
     shows_service: bool,
     events: Vec<LogLine>,
-    open_tickets: usize,
+    open_tickets: u64,
     open_alarms: usize,
     health: Vec<(&'static str, String, &'static str)>,
 }
@@ -65,7 +65,7 @@ pub(crate) async fn page(Extension(seen): Extension<Seen>) -> Result<Response, F
         rows,
         shows_service: true,
         events: events.iter().map(|row| LogLine::of(row, &seen.eyes)).collect(),
-        open_tickets: records.tickets.values().filter(|ticket| ticket.closed.is_none()).count(),
+        open_tickets: records.open_tickets,
         open_alarms: records.alarms.values().filter(|alarm| alarm.closed.is_none()).count(),
         health: health(&seen),
         frame,

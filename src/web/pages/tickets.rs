@@ -1,18 +1,22 @@
-//! The ticket list with the seed's columns, and one ticket with its notes.
+//! The ticket list with the seed's columns (T-80), and one ticket with its history.
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-pub(crate) use vigia_core::model::ticket::RESOLUTIONS;
-use vigia_core::model::ticket::{Reference, TicketStatus};
+use vigia_core::model::ticket::{PriorityWord, RESOLUTIONS, Reference, TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
-use super::alarms::wanted;
-use crate::web::backend::{Note, TicketRow};
+use super::act::Asked as Typed;
+use super::ticket_form::FieldView;
+use crate::desk::Role;
+use crate::store::tickets::Change;
+use crate::web::backend::{Note, Ticket, TicketWithNotes};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::query::{PAGE, Pairs};
+use crate::web::tickets::{self, Asked, Chip};
 use crate::web::view::{Moment, href};
 use crate::web::words;
 
@@ -21,25 +25,115 @@ use crate::web::words;
 struct TicketsPage {
     frame: Frame,
     lead: String,
-    which: &'static str,
-    asked: String,
+    tabs: Vec<Tab>,
+    asked: Asked,
+    chips: Vec<Chip>,
+    columns: Vec<Column>,
     tickets: Vec<TicketView>,
-    page: usize,
     pages: usize,
+    types: Vec<String>,
+    tags: Vec<String>,
+    names: Vec<String>,
 }
+
+impl TicketsPage {
+    /// Value, words, and whether it is the one in force.
+    fn statuses(&self) -> Vec<(String, &'static str, bool)> {
+        let is = |value: &str| self.asked.status().eq_ignore_ascii_case(value);
+        let groups = [("open", "not closed"), ("all", "any")];
+        let groups = groups.into_iter().map(|(value, name)| (value.to_owned(), name, is(value)));
+        let exact = TicketStatus::ALL.iter().map(|status| {
+            let value = tickets::exactly(*status);
+            let is_it = is(&value);
+            (value, status.word(), is_it)
+        });
+        groups.chain(exact).collect()
+    }
+
+    fn classes(&self) -> &'static [TicketClass] {
+        TicketClass::ALL
+    }
+
+    fn priorities(&self) -> &'static [PriorityWord] {
+        PriorityWord::ALL
+    }
+
+    fn resolutions(&self) -> &'static [&'static str] {
+        RESOLUTIONS
+    }
+}
+
+struct Tab {
+    name: &'static str,
+    href: String,
+    is_current: bool,
+}
+
+struct Column {
+    name: &'static str,
+    class: &'static str,
+    /// The list sorted by it; empty where it cannot be.
+    href: String,
+    /// `ascending`, `descending` or nothing, as it is sorted now.
+    sorted: &'static str,
+}
+
+/// What a column is called, how it is shown, and the field that it is sorted by.
+const COLUMNS: &[(&str, &str, &str)] = &[
+    ("Ticket", "tight", "opened"),
+    ("Title", "", "title"),
+    ("Priority", "tight", "priority"),
+    ("Created", "tight wide less", "opened"),
+    ("Life Time", "num tight wide", "life_time"),
+    ("In charge", "tight wide", "in_charge"),
+    ("Submitter", "tight wide less", "submitter"),
+    ("Type", "tight wide less", "type"),
+    ("Status", "tight", "status"),
+    ("Extra", "wide", ""),
+];
 
 #[derive(Template)]
 #[template(path = "ticket.html", config = ".askama.toml")]
 struct TicketPage {
     frame: Frame,
     ticket: TicketView,
+    text: String,
+    priority_text: String,
+    tags_text: String,
+    version: u32,
     notes: Vec<NoteView>,
-    statuses: Vec<&'static str>,
-    resolutions: &'static [&'static str],
+    fields: Vec<FieldView>,
+    subscribers: Vec<String>,
+    is_subscribed: bool,
+    me: String,
+    types: Vec<String>,
+    names: Vec<String>,
+    may_delete: bool,
+    /// What was typed into one of its forms and was not taken, and why.
+    typed: Typed,
+    act: String,
+    error: String,
+}
+
+impl TicketPage {
+    /// Every status that a note may set.
+    fn statuses(&self) -> impl Iterator<Item = &'static str> {
+        TicketStatus::ALL.iter().filter(|status| **status != TicketStatus::Closed).map(|status| status.word())
+    }
+
+    fn resolutions(&self) -> &'static [&'static str] {
+        RESOLUTIONS
+    }
+
+    /// What was typed into the form of `act`, else what is.
+    fn value(&self, act: &str, name: &str, is: &str) -> String {
+        if self.act == act { self.typed.get(name).to_owned() } else { is.to_owned() }
+    }
 }
 
 pub(crate) struct TicketView {
     reference: String,
+    class: &'static str,
     title: String,
     priority: u8,
     priority_word: &'static str,
@@ -50,37 +144,108 @@ pub(crate) struct TicketView {
     r#type: String,
     status: &'static str,
     is_closed: bool,
+    closed: Option<Moment>,
     resolution: String,
+    reopened: u32,
     tags: Vec<String>,
     subject: Option<(String, String)>,
     alarm: Option<u64>,
+    rule: String,
     updated: Moment,
 }
 
 struct NoteView {
+    id: u64,
     author: String,
     at: Moment,
     text: String,
-    changes: Vec<String>,
+    action: String,
+    changes: Vec<Change>,
 }
 
 pub(crate) async fn list(
     Extension(seen): Extension<Seen>,
     Query(pairs): Query<Pairs>,
 ) -> Result<Response, Failure> {
-    let (query, which, page) = wanted(&pairs);
-    let asked = query.text.clone().unwrap_or_default();
-    let (total, tickets) = seen.web.backend.tickets(query).await?;
+    let asked = Asked::parse(&pairs, &seen)?;
+    let (total, found) = seen.web.backend.tickets(asked.filter.clone()).await?;
+    let which = match asked.status() {
+        "all" => String::new(),
+        word => format!("{} ", word.to_lowercase()),
+    };
     let page = TicketsPage {
         frame: seen.live_frame("Tickets", "tickets", "overview", ""),
-        lead: format!("{} {which} ticket{}", words::count(total), if total == 1 { "" } else { "s" }),
-        which,
-        asked,
-        tickets: tickets.iter().map(|row| view(&seen, row)).collect(),
-        page,
+        lead: format!("{} {which}ticket{}", words::count(total), if total == 1 { "" } else { "s" }),
+        tabs: tabs(&asked),
+        chips: asked.chips(),
+        columns: columns(&asked),
+        tickets: found.iter().map(|ticket| view(&seen, ticket)).collect(),
         pages: total.div_ceil(PAGE).max(1),
+        types: type_names(&seen).await,
+        tags: seen
+            .web
+            .backend
+            .ticket_tags()
+            .await
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect(),
+        names: tickets::names(&seen).await.iter().map(ToString::to_string).collect(),
+        asked,
     };
     Ok(Page(page).into_response())
+}
+
+async fn type_names(seen: &Seen) -> Vec<String> {
+    let types = seen.web.backend.ticket_types().await.unwrap_or_default();
+    types.into_iter().map(|one| one.name).collect()
+}
+
+fn tabs(asked: &Asked) -> Vec<Tab> {
+    let (status, who) = (asked.status(), asked.get("in_charge"));
+    let tab = |name, to: &[(&str, &str)], is_current| Tab {
+        name,
+        href: format!("/tickets?{}", asked.but(to)),
+        is_current,
+    };
+    vec![
+        tab(
+            "Open",
+            &[("status", "open"), ("in_charge", "")],
+            status == "open" && !matches!(who, "me" | "nobody"),
+        ),
+        tab("Mine", &[("status", "open"), ("in_charge", "me")], status == "open" && who == "me"),
+        tab("Nobody's", &[("status", "open"), ("in_charge", "nobody")], status == "open" && who == "nobody"),
+        tab("Closed", &[("status", "closed"), ("in_charge", "")], status.eq_ignore_ascii_case("closed")),
+        tab("All", &[("status", "all"), ("in_charge", "")], status == "all"),
+    ]
+}
+
+fn columns(asked: &Asked) -> Vec<Column> {
+    let sort = Some(asked.get("sort")).filter(|sort| !sort.is_empty()).unwrap_or("-updated");
+    let column = |(name, class, field): &(&'static str, &'static str, &str)| {
+        let (down, up) = (format!("-{field}"), (*field).to_owned());
+        let sorted = match () {
+            () if sort == down => "descending",
+            () if sort == up => "ascending",
+            () => "",
+        };
+        let next = if sorted == "descending" { up } else { down };
+        let is_twin = *name == "Created";
+        Column {
+            name,
+            class,
+            href: if field.is_empty() {
+                String::new()
+            } else {
+                format!("?{}", asked.but(&[("sort", &next)]))
+            },
+            // The number grows with the time: one arrow is enough.
+            sorted: if is_twin { "" } else { sorted },
+        }
+    };
+    COLUMNS.iter().map(column).collect()
 }
 
 pub(crate) async fn one(
@@ -89,20 +254,55 @@ pub(crate) async fn one(
 ) -> Result<Response, Failure> {
     let id = ticket_id(&reference)
         .ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
-    let ticket = seen.web.backend.ticket(id).await?;
-    let view = view(&seen, &ticket.row);
-    let page = TicketPage {
-        frame: seen.frame(format!("{} {}", view.reference, view.title), "tickets"),
-        notes: ticket.notes.iter().map(|note| note_view(&seen, note)).collect(),
-        statuses: TicketStatus::ALL
-            .iter()
-            .map(|status| status.word())
-            .filter(|word| *word != "Closed")
-            .collect(),
-        resolutions: RESOLUTIONS,
-        ticket: view,
+    let whole = seen.web.backend.ticket(id).await?;
+    Ok(Page(whole_page(&seen, whole, Typed(Vec::new()), "", "").await).into_response())
+}
+
+/// The page of the ticket once more, with what was typed and why it was not taken.
+pub(super) async fn again(
+    seen: &Seen,
+    typed: &Typed,
+    error: &str,
+    status: StatusCode,
+) -> Result<Response, Failure> {
+    let reference = typed.get("ticket");
+    let id =
+        ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
+    let whole = seen.web.backend.ticket(id).await?;
+    let act = seen.path.rsplit('/').next().unwrap_or_default().to_owned();
+    let page = whole_page(seen, whole, Typed(typed.0.clone()), &act, error).await;
+    Ok((status, Page(page)).into_response())
+}
+
+async fn whole_page(seen: &Seen, whole: TicketWithNotes, typed: Typed, act: &str, error: &str) -> TicketPage {
+    let ticket = &whole.ticket;
+    let view = view(seen, ticket);
+    let mut frame = seen.frame(format!("{} {}", view.reference, view.title), "tickets");
+    // Where the forms lead back to, also when this is the answer to one of them.
+    frame.path = format!("/tickets/{}", view.reference);
+    let me = seen.author().to_string();
+    let field = |(key, name): &(&'static str, &'static str)| {
+        FieldView::of(key, name, ticket.fields.get(*key).map(|text| &**text).unwrap_or_default())
     };
-    Ok(Page(page).into_response())
+    TicketPage {
+        frame,
+        text: ticket.text.to_string(),
+        priority_text: ticket.priority.to_string(),
+        tags_text: view.tags.join(" "),
+        version: ticket.head.version,
+        notes: whole.notes.iter().map(|note| note_view(seen, note)).collect(),
+        fields: ticket.head.class.fields().iter().map(field).collect(),
+        is_subscribed: whole.subscribers.iter().any(|name| name.eq_ignore_ascii_case(&me)),
+        subscribers: whole.subscribers.iter().map(ToString::to_string).collect(),
+        me,
+        types: type_names(seen).await,
+        names: tickets::names(seen).await.iter().map(ToString::to_string).collect(),
+        may_delete: seen.may(Role::Admin),
+        ticket: view,
+        typed,
+        act: act.to_owned(),
+        error: error.to_owned(),
+    }
 }
 
 /// `AVA01`, or the bare number.
@@ -111,29 +311,28 @@ pub(crate) fn ticket_id(text: &str) -> Option<vigia_core::model::id::TicketId> {
     Reference::parse(text).map(|reference| reference.id).or_else(number)
 }
 
-fn view(seen: &Seen, row: &TicketRow) -> TicketView {
-    let head = &row.head;
+fn view(seen: &Seen, ticket: &Ticket) -> TicketView {
+    let head = &ticket.head;
     TicketView {
         reference: head.reference().to_string(),
-        title: row.title.clone(),
-        priority: row.priority,
-        // One set of limits for words and colours (T-41).
-        priority_word: match row.priority {
-            7.. => "High",
-            4.. => "Medium",
-            _ => "Low",
-        },
+        class: head.class.word(),
+        title: ticket.title.to_string(),
+        priority: ticket.priority,
+        priority_word: PriorityWord::of(ticket.priority).word(),
         created: seen.eyes.moment(head.opened),
         life: life(head.opened, head.closed.unwrap_or(seen.eyes.now)),
-        in_charge: row.in_charge.clone().unwrap_or_default(),
-        submitter: row.submitter.clone(),
-        r#type: row.r#type.clone(),
+        in_charge: ticket.in_charge.as_deref().unwrap_or_default().to_owned(),
+        submitter: ticket.submitter.to_string(),
+        r#type: ticket.r#type.to_string(),
         status: head.status.word(),
-        is_closed: head.closed.is_some(),
-        resolution: row.resolution.clone().unwrap_or_default(),
-        tags: row.tags.clone(),
+        is_closed: !head.is_open(),
+        closed: head.closed.map(|at| seen.eyes.moment(at)),
+        resolution: ticket.resolution.as_deref().unwrap_or_default().to_owned(),
+        reopened: ticket.reopened,
+        tags: ticket.tags.iter().map(ToString::to_string).collect(),
         subject: head.subject.as_ref().map(|key| (href(key), key.to_string())),
-        alarm: row.alarm.map(|alarm| alarm.0),
+        alarm: ticket.alarm.map(|alarm| alarm.0),
+        rule: head.rule.as_deref().unwrap_or_default().to_owned(),
         updated: seen.eyes.since(head.updated),
     }
 }
@@ -150,23 +349,14 @@ fn life(from: Timestamp, to: Timestamp) -> String {
 }
 
 fn note_view(seen: &Seen, note: &Note) -> NoteView {
-    let mut changes = Vec::new();
-    if let Some(status) = note.status {
-        changes.push(format!("status {}", status.word()));
+    NoteView {
+        id: note.id,
+        author: note.author.to_string(),
+        at: seen.eyes.moment(note.at),
+        text: note.note.text.to_string(),
+        action: note.note.action.as_deref().unwrap_or_default().to_owned(),
+        changes: note.changes.clone(),
     }
-    if let Some(resolution) = &note.resolution {
-        changes.push(format!("resolution {resolution}"));
-    }
-    if let Some(priority) = note.priority {
-        changes.push(format!("priority {priority}"));
-    }
-    if let Some(person) = &note.in_charge {
-        changes.push(format!("in charge {person}"));
-    }
-    if let Some(action) = &note.action {
-        changes.push(format!("did: {action}"));
-    }
-    NoteView { author: note.author.clone(), at: seen.eyes.moment(note.at), text: note.text.clone(), changes }
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@
   }
 
   // Selection
-  const picks = () => $$(".pick input[name=object], .pick input[name=host]");
+  const picks = () => $$(".pick input:not(#pick-all)");
   const counted = () => { const picked = $("#picked"); if (picked) picked.textContent = picks().filter((box) => box.checked).length; };
   let lastPick = null;
   document.addEventListener("click", (event) => {
@@ -202,7 +202,7 @@
   };
   const go = (act) => {
     const own = $(`[data-act="${act}"]`);
-    const picked = picks().filter((box) => box.checked).map((box) => box.value);
+    const picked = picks().filter((box) => box.checked && box.name === "object").map((box) => box.value);
     const keys = picked.length ? picked : [$(".row.at")?.dataset.key].filter(Boolean);
     if (!keys.length && own) { own.click(); $("textarea, input:not([type=hidden])", own.parentElement)?.focus(); return; }
     if (!keys.length) return;

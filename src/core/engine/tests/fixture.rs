@@ -263,7 +263,7 @@ fn line(event: &Event) -> String {
             alarm.state,
             alarm.count,
             alarm.root.as_ref().map_or("none".to_owned(), ToString::to_string),
-            alarm.ticket.map_or("none".to_owned(), |id| id.to_string()),
+            alarm.ticket.map_or("none".to_owned(), |ticket| ticket.id.to_string()),
         ),
         What::AlarmClosed(alarm) => format!("alarm {} closed after {}", alarm.id, alarm.count),
         What::TicketOpened { head, draft } => {

@@ -174,6 +174,7 @@ fn operation(act: &Act, now: Timestamp) -> Option<Operation> {
         }
         Act::CloseTicket { number } => Operation::NoteTicket {
             id: TicketId(number),
+            version: None,
             note: Box::new(TicketNote {
                 status: Some(TicketStatus::Closed),
                 resolution: Some("Fixed".into()),

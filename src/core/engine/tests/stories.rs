@@ -14,7 +14,7 @@ use crate::model::downtime::DowntimeKind;
 use crate::model::host::Host;
 use crate::model::id::{AlarmId, ObjectKey, TicketId};
 use crate::model::inventory::Inventory;
-use crate::model::operation::{NewTicket, Operation, Refusal, Switch, TicketNote};
+use crate::model::operation::{Fields, NewTicket, Operation, Refusal, Switch, TicketNote};
 use crate::model::period::{DayRule, DaySpec, PeriodId, TimeRange};
 use crate::model::policy::{Freshness, Policy};
 use crate::model::service::Service;
@@ -29,7 +29,7 @@ fn with(change: impl FnOnce(&mut Policy)) -> Arc<Policy> {
 }
 
 /// `web` with service `http`, confirmed at once; the shipped rule.
-fn web() -> Inventory {
+pub(super) fn web() -> Inventory {
     let http = Service { policy: with(|_| {}), ..service("http") };
     let web = Host { policy: with(|_| {}), asset_value: 4, ..host("web") };
     inventory(vec![(web, vec![http], vec![])], vec![rule()])
@@ -258,9 +258,11 @@ fn people_open_note_close_and_reopen_tickets() {
         subject: Some(ObjectKey::service("web", "http")),
         alarm: Some(AlarmId(1)),
         tags: Vec::new(),
+        fields: Fields::new(),
     };
     story.orders(1, Operation::OpenTicket { ticket: Box::new(ticket) }).unwrap();
-    let note = |note: TicketNote| Operation::NoteTicket { id: TicketId(1), note: Box::new(note) };
+    let note =
+        |note: TicketNote| Operation::NoteTicket { id: TicketId(1), version: None, note: Box::new(note) };
     let closing = TicketNote { status: Some(TicketStatus::Closed), ..TicketNote::default() };
     let refused = story.orders(2, note(closing.clone())).unwrap_err();
     assert!(refused.to_string().starts_with("closing a ticket needs a resolution"), "{refused}");
