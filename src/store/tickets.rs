@@ -230,12 +230,18 @@ pub fn list(connection: &Connection, filter: &TicketFilter) -> rusqlite::Result<
     let conditions = conditions(filter);
     let order = filter.sorted.sql(TicketSort::columns, "ticket.id");
     let from = if filter.host.is_some() { FROM } else { "ticket" };
-    let select = format!("SELECT ticket.id FROM {from}");
-    let id = |row: &Row<'_>| row.get(0).map(unsigned).map(TicketId);
-    let ids = conditions.rows(connection, &select, &order, filter.slice, id)?;
-    let total = conditions.count(connection, from)?;
+    let id = |row: &Row<'_>| Ok((TicketId(row.get(0).map(unsigned)?), row.get(1).map(unsigned)?));
+    // What is looked for in texts is looked for once; else the order's index ends the list where it is full.
+    let is_once = filter.text.is_some() || filter.with.is_some();
+    let total = if is_once { "count(*) OVER ()" } else { "0" };
+    let select = format!("SELECT ticket.id, {total} FROM {from}");
+    let ids: Vec<(TicketId, u64)> = conditions.rows(connection, &select, &order, filter.slice, id)?;
+    let total = match ids.first() {
+        Some((_, total)) if is_once => *total,
+        Some(_) | None => conditions.count(connection, from)?,
+    };
     let mut items = Vec::with_capacity(ids.len());
-    for id in ids {
+    for (id, _) in ids {
         items.extend(whole(connection, id)?);
     }
     Ok(Page { total, items })
@@ -276,8 +282,9 @@ fn conditions(filter: &TicketFilter) -> Conditions {
         ("submitter = ?", &filter.submitter),
         ("ticket.id IN (SELECT ticket FROM ticket_tag WHERE tag = ?)", &filter.tag),
         (
-            "ticket.id IN (SELECT id FROM ticket, (SELECT ? AS who) WHERE in_charge = who OR submitter = who \
-             UNION SELECT ticket FROM ticket_note, (SELECT ? AS who) WHERE author = who OR transferred_to = who)",
+            "ticket.id IN (SELECT id FROM ticket WHERE in_charge = ? UNION ALL SELECT id FROM ticket WHERE submitter = ? \
+             UNION ALL SELECT ticket FROM ticket_note WHERE author = ? \
+             UNION ALL SELECT ticket FROM ticket_note WHERE transferred_to = ?)",
             &filter.with,
         ),
     ];

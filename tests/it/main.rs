@@ -39,4 +39,5 @@ mod serve;
 mod servers;
 mod support;
 mod systemd;
+mod tickets;
 mod tidy;

@@ -6,6 +6,9 @@ CREATE INDEX ticket_updated ON ticket (updated);
 CREATE INDEX ticket_opened ON ticket (opened);
 CREATE INDEX ticket_priority ON ticket (priority, opened);
 CREATE INDEX ticket_in_charge ON ticket (in_charge);
+CREATE INDEX ticket_submitter ON ticket (submitter);
+CREATE INDEX ticket_note_author ON ticket_note (author, ticket);
+CREATE INDEX ticket_note_transferred ON ticket_note (transferred_to, ticket) WHERE transferred_to IS NOT NULL;
 CREATE INDEX ticket_tag_tag ON ticket_tag (tag);
 -- An object that the world looks up the latest ticket of.
 CREATE INDEX ticket_latest ON ticket (object, id) WHERE problem IS NOT NULL AND deleted IS NULL;
