@@ -15,7 +15,7 @@ use super::{Answer, Common, Console, Exit, Format};
   vigia alarm list
   vigia alarm list --all --host db01
   vigia alarm show 12
-  vigia alarm close 12 -m 'false positive'")]
+  vigia alarm close 12 -m 'the vendor is on it'")]
 pub(crate) struct Alarm {
     #[command(subcommand)]
     act: Act,
@@ -48,12 +48,20 @@ enum Act {
         ticket: Option<String>,
     },
     /// Close an alarm
-    #[command(before_help = "Example:\n  vigia alarm close 12 -m 'false positive'")]
+    #[command(
+        before_help = "Examples:\n  vigia alarm close 12 -m 'the vendor is on it'\n  vigia alarm close 12 -m 'the probe is blind here' --false-positive --until 30d"
+    )]
     Close {
         id: u64,
         /// Why
         #[arg(short = 'm', long = "message", value_name = "TEXT")]
         comment: String,
+        /// No ticket and no message of it from now on
+        #[arg(long)]
+        false_positive: bool,
+        /// Until when (30d, 2026-12-24 22:00); else for good
+        #[arg(long, value_name = "TIME", requires = "false_positive")]
+        until: Option<String>,
     },
 }
 
@@ -90,8 +98,9 @@ impl Alarm {
                 let body = ticket.as_ref().map_or(json!({}), |ticket| json!({"ticket": ticket}));
                 done(common, console, &act(id, "ticket", body)?)
             }
-            Act::Close { id, comment } => {
-                done(common, console, &act(id, "close", json!({"comment": comment}))?)
+            Act::Close { id, comment, false_positive, until } => {
+                let body = json!({"comment": comment, "false_positive": false_positive, "expires": until});
+                done(common, console, &act(id, "close", body)?)
             }
         }
     }

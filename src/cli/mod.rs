@@ -25,6 +25,7 @@ mod serve;
 mod show;
 mod simulate;
 mod status;
+mod suppression;
 mod table;
 mod ticket;
 mod token;
@@ -117,6 +118,7 @@ pub(crate) enum Command {
     Show(show::Show),
     Simulate(simulate::Simulate),
     Status(status::Status),
+    Suppression(suppression::Suppression),
     Ticket(ticket::Ticket),
     User(user::User),
     Validate(validate::Validate),
@@ -142,6 +144,7 @@ impl Command {
             Self::Run(args) => args.run(common, console),
             Self::Serve(args) => args.run(common, console),
             Self::Status(args) => args.run(common, console),
+            Self::Suppression(args) => args.run(common, console),
             Self::Ticket(args) => args.run(common, console),
             Self::User(args) => args.run(common, console),
             Self::Check(args) => args.run(console),

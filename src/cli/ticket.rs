@@ -70,7 +70,9 @@ enum Act {
     #[command(subcommand, before_help = "Example:\n  vigia ticket type list")]
     Type(types::Types),
     /// Close a ticket
-    #[command(before_help = "Example:\n  vigia ticket close AVA01 'cable replaced' --resolution Fixed")]
+    #[command(
+        before_help = "Examples:\n  vigia ticket close AVA01 'cable replaced' --resolution Fixed\n  vigia ticket close AVA01 'the probe is blind here' --resolution 'False positive' --until 30d"
+    )]
     Close {
         reference: String,
         /// What was done
@@ -78,6 +80,9 @@ enum Act {
         /// Fixed, False positive, Duplicate, Won't fix, Expected/maintenance, No longer present
         #[arg(long, default_value = "Fixed")]
         resolution: String,
+        /// Of a false positive: until when it is not told (30d, 2026-12-24 22:00); else for good
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// Open a closed ticket again
     #[command(before_help = "Example:\n  vigia ticket reopen AVA01 'happened again'")]
@@ -214,8 +219,11 @@ impl Ticket {
             Act::Delete { reference } => done(common, console, &act(reference, "delete", json!({}))?),
             Act::Type(types) => types.run(&client, common, console),
             Act::Note(note) => done(common, console, &act(&note.reference, "note", note.body())?),
-            Act::Close { reference, text, resolution } => {
-                let body = json!({"text": text, "resolution": resolution});
+            Act::Close { reference, text, resolution, until } => {
+                let mut body = json!({"text": text, "resolution": resolution});
+                if let Some(until) = until {
+                    body["expires"] = json!(until);
+                }
                 done(common, console, &act(reference, "close", body)?)
             }
             Act::Reopen { reference, text } => {

@@ -8,6 +8,7 @@ use vigia_core::model::event::{Event, StateChange, What};
 use vigia_core::model::id::ObjectKey;
 use vigia_core::model::message::{About, Message};
 use vigia_core::model::state::StateType;
+use vigia_core::model::suppression::Suppression;
 
 pub(super) fn event(event: &Event) {
     match &event.what {
@@ -54,6 +55,11 @@ pub(super) fn event(event: &Event) {
         What::AlarmClosed(alarm) => {
             on(&alarm.subject, "alarm.closed", &format!("alarm {} is closed", alarm.id));
         }
+        What::SuppressionMade(one) => {
+            suppression(one, "made", &format!("called a false positive by {}: {}", one.author, one.matched));
+        }
+        What::SuppressionEnded { suppression: one, how, .. } => suppression(one, "ended", how.word()),
+        What::SuppressionHeld(one) => suppression(one, "held", "a problem that it covers"),
         What::TicketOpened { head, .. } => {
             let (ticket, about) = (head.reference(), about(head.subject.as_ref()));
             info!(event = "ticket.opened", %ticket, "ticket {ticket} is open{about}");
@@ -104,6 +110,10 @@ fn state(change: &StateChange) {
             );
         }
     }
+}
+
+fn suppression(one: &Suppression, what: &str, said: &str) {
+    on(&one.subject, &format!("suppression.{what}"), &format!("suppression {}: {said}", one.id));
 }
 
 fn about(subject: Option<&ObjectKey>) -> String {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigia_core::model::anomaly::{Anomaly, AnomalyKind, AnomalyStatus};
-use vigia_core::model::id::{AnomalyId, AssetId, TicketId};
+use vigia_core::model::id::{AnomalyId, AssetId, ObjectKey, TicketId};
+use vigia_core::model::operation::AnomalyMeant;
 use vigia_core::model::ticket::{Reference, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
@@ -130,6 +131,19 @@ pub fn open_ticket(connection: &Connection, anomaly: &Anomaly) -> rusqlite::Resu
             |row| row.get(0).map(unsigned).map(TicketId),
         )
         .optional()
+}
+
+/// What a ticket is about, where it is about an anomaly.
+pub fn meant_by(connection: &Connection, ticket: TicketId) -> rusqlite::Result<Option<AnomalyMeant>> {
+    let sql = format!("SELECT {COLUMNS} FROM anomaly WHERE ticket = ?1 ORDER BY id DESC LIMIT 1");
+    let found = connection.prepare_cached(&sql)?.query_row([signed(ticket.0)], read).optional()?;
+    let Some(anomaly) = found else { return Ok(None) };
+    let asset = super::assets::asset(connection, anomaly.asset)?;
+    Ok(asset.map(|asset| AnomalyMeant {
+        asset: ObjectKey::host(asset.name()),
+        kind: anomaly.kind,
+        about: anomaly.subject,
+    }))
 }
 
 /// One line of a list.

@@ -151,9 +151,13 @@ fn describe(operation: &Operation) -> (&'static str, String, serde_json::Value) 
         Operation::LabelAlarm { alarm, label, set } => {
             ("label-alarm", alarm.to_string(), json!({"label": **label, "set": set}))
         }
-        Operation::CloseAlarm { alarm, comment } => {
-            ("close-alarm", alarm.to_string(), json!({"comment": **comment}))
-        }
+        Operation::CloseAlarm { alarm, comment, false_positive } => (
+            "close-alarm",
+            alarm.to_string(),
+            json!({"comment": **comment, "false_positive": false_positive.is_some(),
+                   "expires": false_positive.as_ref().and_then(|how| how.expires).map(Timestamp::as_second)}),
+        ),
+        Operation::RevokeSuppression { id } => ("revoke-suppression", id.to_string(), json!({})),
     }
 }
 
@@ -211,5 +215,6 @@ fn note_detail(note: &TicketNote) -> serde_json::Value {
         "text": *note.text, "action": note.action.as_deref(), "status": note.status.map(TicketStatus::word),
         "resolution": note.resolution.as_deref(), "priority": note.priority,
         "in_charge": note.in_charge.as_deref(),
+        "expires": note.false_positive.expires.map(Timestamp::as_second),
     })
 }

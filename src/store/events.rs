@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use vigia_core::model::alarm::Alarm;
-use vigia_core::model::check::Output;
+use vigia_core::model::check::{Output, Unchecked};
 use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::downtime::Downtime;
 use vigia_core::model::event::{AcknowledgementEnd, DowntimeEnd, Event, StateChange, What};
 use vigia_core::model::id::{DowntimeId, ObjectKey};
 use vigia_core::model::message::{About, Addressee, Channel, Message};
 use vigia_core::model::operation::{Switch, TicketEdit, TicketNote};
+use vigia_core::model::suppression::{Suppression, SuppressionEnd};
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::log::{LogKind, NewLine};
-use super::{absent, alarms, audit, comments, downtimes, notifications, outbox, rename, tickets};
+use super::{
+    absent, alarms, audit, comments, downtimes, notifications, outbox, rename, suppressions, tickets,
+};
 
 pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
     let at = event.at;
@@ -44,10 +47,7 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
             notifications::log_delayed(db, at, subject, *until, author)
         }
         What::NotificationsSwitched { on, author } => notifications::log_switched(db, at, *on, author),
-        What::CheckHeld { subject, why } => {
-            let text = why.to_string();
-            NewLine { text: &text, ..NewLine::about(at, LogKind::CheckHeld, subject) }.write(db)
-        }
+        What::CheckHeld { subject, why } => check_held(db, at, subject, why),
         What::WentStale { subject, last_check } => went_stale(db, at, subject, *last_check),
         What::Acknowledged { subject, acknowledgement: ack } => {
             let line = NewLine::about(at, LogKind::Acknowledged, subject);
@@ -71,6 +71,11 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
         What::AlarmOpened(alarm) => alarm_logged(db, at, LogKind::AlarmOpened, alarm),
         What::AlarmChanged(alarm) => alarms::save(db, alarm),
         What::AlarmClosed(alarm) => alarm_logged(db, at, LogKind::AlarmClosed, alarm),
+        What::SuppressionMade(made) => suppression_logged(db, at, LogKind::SuppressionMade, made),
+        What::SuppressionHeld(one) => suppression_logged(db, at, LogKind::SuppressionHeld, one),
+        What::SuppressionEnded { suppression, how, author } => {
+            suppression_ended(db, at, suppression, *how, author.as_deref())
+        }
         What::TicketOpened { head, draft } => {
             tickets::insert(db, head, draft)?;
             log_ticket(db, at, LogKind::TicketOpened, head, &draft.submitter, &draft.title)
@@ -94,9 +99,7 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
         What::ObjectAdded { subject } => NewLine::about(at, LogKind::Added, subject).write(db),
         What::ObjectsRenamed { names } => renamed(db, at, names),
         What::Reloaded { hosts, services, added, changed, removed } => {
-            let changes = format!("{added} added, {changed} changed, {removed} removed");
-            let text = format!("{hosts} hosts, {services} services: {changes}");
-            NewLine { text: &text, ..NewLine::new(at, LogKind::Reloaded) }.write(db)
+            reloaded(db, at, [*hosts, *services, *added, *changed, *removed])
         }
     }
 }
@@ -246,6 +249,46 @@ fn alarm_logged(db: &Connection, at: Timestamp, kind: LogKind, alarm: &Alarm) ->
     alarms::save(db, alarm)?;
     let line = NewLine::about(at, kind, &alarm.subject);
     NewLine { record: Some(alarm.id.0), text: &alarm.output, ..line }.write(db)
+}
+
+fn suppression_logged(
+    db: &Connection,
+    at: Timestamp,
+    kind: LogKind,
+    one: &Suppression,
+) -> rusqlite::Result<()> {
+    suppressions::save(db, one)?;
+    let text = format!("{}: {}", one.matched, one.reason);
+    let line = NewLine::about(at, kind, &one.subject);
+    NewLine { author: Some(&one.author), record: Some(one.id.0), text: &text, ..line }.write(db)
+}
+
+fn suppression_ended(
+    db: &Connection,
+    at: Timestamp,
+    one: &Suppression,
+    how: SuppressionEnd,
+    author: Option<&str>,
+) -> rusqlite::Result<()> {
+    suppressions::end(db, one.id, at, how, author)?;
+    let line = NewLine::about(at, LogKind::SuppressionEnded, &one.subject);
+    NewLine { author, record: Some(one.id.0), text: how.word(), ..line }.write(db)
+}
+
+/// `3 hosts, 9 services: 1 added, 0 changed, 0 removed`.
+fn reloaded(
+    db: &Connection,
+    at: Timestamp,
+    [hosts, services, added, changed, removed]: [usize; 5],
+) -> rusqlite::Result<()> {
+    let changes = format!("{added} added, {changed} changed, {removed} removed");
+    let text = format!("{hosts} hosts, {services} services: {changes}");
+    NewLine { text: &text, ..NewLine::new(at, LogKind::Reloaded) }.write(db)
+}
+
+fn check_held(db: &Connection, at: Timestamp, subject: &ObjectKey, why: &Unchecked) -> rusqlite::Result<()> {
+    let text = why.to_string();
+    NewLine { text: &text, ..NewLine::about(at, LogKind::CheckHeld, subject) }.write(db)
 }
 
 fn ticket_noted(

@@ -27,6 +27,7 @@ mod rows;
 pub mod scans;
 mod schema;
 mod status;
+pub mod suppressions;
 #[cfg(test)]
 mod tests;
 pub mod tickets;

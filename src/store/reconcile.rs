@@ -4,18 +4,20 @@
 use rusqlite::Connection;
 use vigia_core::engine::world::World;
 use vigia_core::model::event::{DowntimeEnd, TicketDraft};
-use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
+use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey, SuppressionId};
 use vigia_core::model::operation::Fields;
+use vigia_core::model::suppression::SuppressionEnd;
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
 use super::rows::{signed, unsigned};
-use super::{absent, alarms, comments, downtimes, tickets};
+use super::{absent, alarms, comments, downtimes, suppressions, tickets};
 
 pub(super) fn reconcile(db: &Connection, world: &World, now: Timestamp) -> rusqlite::Result<()> {
     reconcile_alarms(db, world, now)?;
     reconcile_comments(db, world)?;
     reconcile_downtimes(db, world, now)?;
+    reconcile_suppressions(db, world, now)?;
     absent::reconcile(db, world)?;
     for head in world.records.tickets.values() {
         save_ticket(db, head)?;
@@ -58,6 +60,19 @@ fn reconcile_downtimes(db: &Connection, world: &World, now: Timestamp) -> rusqli
     for id in ids(db, "SELECT id FROM downtime WHERE ended IS NULL")?.into_iter().map(DowntimeId) {
         if !known.contains_key(&id) {
             downtimes::end(db, id, now, DowntimeEnd::Over)?;
+        }
+    }
+    Ok(())
+}
+
+fn reconcile_suppressions(db: &Connection, world: &World, now: Timestamp) -> rusqlite::Result<()> {
+    let known = &world.records.suppressions;
+    for one in known.values() {
+        suppressions::save(db, one)?;
+    }
+    for id in ids(db, "SELECT id FROM suppression WHERE ended IS NULL")?.into_iter().map(SuppressionId) {
+        if !known.contains_key(&id) {
+            suppressions::end(db, id, now, SuppressionEnd::Expired, None)?;
         }
     }
     Ok(())

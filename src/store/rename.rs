@@ -79,6 +79,7 @@ const REFERENCES: &[(&str, &str)] = &[
     ("downtime", "object"),
     ("alarm", "object"),
     ("alarm", "root"),
+    ("suppression", "object"),
     ("ticket", "object"),
     ("message", "object"),
     ("delivery", "object"),

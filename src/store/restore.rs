@@ -7,7 +7,7 @@ use vigia_core::model::alarm::Alarm;
 use vigia_core::model::ticket::TicketHead;
 
 use super::rows::unsigned;
-use super::{absent, alarms, comments, downtimes, notifications, status, tickets};
+use super::{absent, alarms, comments, downtimes, notifications, status, suppressions, tickets};
 
 pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
     let mut restored = Restored {
@@ -16,6 +16,7 @@ pub(super) fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
         alarms: alarms::standing(connection)?,
         tickets: tickets::heads(connection)?,
         open_tickets: tickets::how_many_open(connection)?,
+        suppressions: suppressions::in_force(connection)?,
         absent: absent::all(connection)?,
         ..Restored::default()
     };
@@ -48,6 +49,7 @@ fn next_ids(connection: &Connection, restored: &Restored) -> rusqlite::Result<Ne
         alarm: kept("alarm")?.max(after("SELECT coalesce(max(id), 0) + 1 FROM alarm")?),
         ticket: kept("ticket")?.max(after("SELECT coalesce(max(id), 0) + 1 FROM ticket")?),
         comment: kept("comment")?.max(after("SELECT coalesce(max(id), 0) + 1 FROM comment")?),
+        suppression: kept("suppression")?.max(after("SELECT coalesce(max(id), 0) + 1 FROM suppression")?),
         downtime: kept("downtime")?.max(after("SELECT coalesce(max(id), 0) + 1 FROM downtime")?),
     })
 }

@@ -267,6 +267,7 @@ fn save_counters(connection: &Connection, before: &World, world: &World) -> rusq
         ("ticket", next.ticket),
         ("comment", next.comment),
         ("downtime", next.downtime),
+        ("suppression", next.suppression),
     ];
     let mut statement = connection.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?;
     for (name, number) in counters {

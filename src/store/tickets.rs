@@ -361,6 +361,7 @@ fn read_note(row: &Row<'_>) -> rusqlite::Result<Note> {
         resolution: row.get(6)?,
         priority: row.get(7)?,
         in_charge: row.get(8)?,
+        ..TicketNote::default()
     };
     let changes = match row.get::<_, Option<String>>(10)? {
         Some(text) => change::parse(&text),

@@ -26,6 +26,7 @@ pub use crate::discovery::jobs::{Ask, Board, Chosen};
 pub use crate::discovery::summary::Summary;
 pub use crate::store::outbox::{Listed, OutboxFilter, Way};
 pub use crate::store::scans::ScanRow;
+pub use crate::store::suppressions::{Kept as KeptSuppression, SuppressionFilter};
 pub use crate::store::tickets::types::TicketType;
 pub use crate::store::tickets::{Note, StatusFilter, Ticket, TicketFilter, TicketSort, TicketWithNotes};
 
@@ -120,6 +121,9 @@ pub trait Backend: Send + Sync + 'static {
     fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<Cut<Arc<Alarm>>, Trouble>>;
 
     fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>>;
+
+    /// What was called a false positive, newest first, and how many there are without the limit.
+    fn suppressions(&self, wanted: SuppressionFilter) -> Answer<'_, Result<Cut<KeptSuppression>, Trouble>>;
 
     /// Those that match, and how many there are without the limit.
     fn tickets(&self, wanted: TicketFilter) -> Answer<'_, Result<Cut<Ticket>, Trouble>>;

@@ -3,6 +3,7 @@
 
 mod assets;
 mod backend;
+mod messages;
 mod scans;
 mod site;
 
@@ -21,7 +22,7 @@ use vigia_core::model::downtime::{Downtime, DowntimeKind};
 use vigia_core::model::group::HostGroup;
 use vigia_core::model::host::Host;
 use vigia_core::model::id::{
-    AlarmId, CommentId, DowntimeId, HostId, ObjectKey, ProblemId, ServiceId, TicketId,
+    AlarmId, CommentId, DowntimeId, HostId, ObjectKey, ProblemId, ServiceId, SuppressionId, TicketId,
 };
 use vigia_core::model::inventory::Inventory;
 use vigia_core::model::operation::{Fields, Operation, Order, Refusal, TicketNote};
@@ -29,15 +30,17 @@ use vigia_core::model::policy::{FlapPolicy, NotificationOptions, Policy, StateSe
 use vigia_core::model::service::Service;
 use vigia_core::model::state::{AnyState, Condition, HostState, Standing, State, StateType};
 use vigia_core::model::status::{HostStatus, ServiceStatus, Status};
+use vigia_core::model::suppression::{Matched, Suppression};
 use vigia_core::model::ticket::{Reference, TicketClass, TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
     Account, Alerts, Answer, Backend, Board, By, ChecksGauge, Chosen, ConfigProblem, Cut, Defined, Delivery,
-    Done, Health, HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Note, Notice, Origin, OutboxFilter,
-    Process, Properties, Quarantined, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder,
-    ScanRow, Segment, Spread, StatusFilter, StoreGauge, Summary, Ticket, TicketFilter, TicketType,
-    TicketWithNotes, Trouble, TypeChange, Urgency, UserChange, Wanted, Way,
+    Done, Health, HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed, NewToken, Note, Notice,
+    Origin, OutboxFilter, Process, Properties, Quarantined, QueueGauge, RecordQuery, ReloadGauge,
+    ReloadReport, Scan, ScanOrder, ScanRow, Segment, Spread, StatusFilter, StoreGauge, Summary,
+    SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble, TypeChange, Urgency,
+    UserChange, Wanted, Way,
 };
 
 use crate::desk::{ProgramToken, Role};

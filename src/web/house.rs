@@ -27,9 +27,10 @@ use self::health::translate;
 use self::rows::{ABOUT_MESSAGES, history_row};
 use super::backend::{
     Account, Alerts, Answer, Backend, BackupGauge, Board, By, Chosen, Cut, Defined, Delivery, Done, Health,
-    HistoryQuery, HistoryRow, Inserted, Listed, NewToken, Notice, OutboxFilter, Process, Properties,
-    QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment, StoreGauge,
-    Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble, TypeChange, UserChange, Wanted,
+    HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed, NewToken, Notice, OutboxFilter, Process,
+    Properties, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment,
+    StoreGauge, SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble, TypeChange,
+    UserChange, Wanted,
 };
 use crate::assets::{Assets, EditError};
 use crate::deliver;
@@ -160,7 +161,7 @@ impl Backend for House {
 
     fn order(&self, order: Order) -> Answer<'_, Result<Done, Trouble>> {
         Box::pin(async move {
-            let done = self.handle.order(order).await?;
+            let done = self.handle.order(self.with_anomaly(order).await?).await?;
             let ticket = opened_ticket(&done.events);
             let mut answer = Done::default();
             for event in &done.events {
@@ -354,6 +355,10 @@ impl Backend for House {
             let alarm = self.store.read(move |connection| alarms::alarm(connection, id)).await?;
             alarm.map(Arc::new).ok_or_else(|| Trouble::Missing(format!("there is no alarm {id}")))
         })
+    }
+
+    fn suppressions(&self, wanted: SuppressionFilter) -> Answer<'_, Result<Cut<KeptSuppression>, Trouble>> {
+        Box::pin(self.suppressions_of(wanted))
     }
 
     fn tickets(&self, wanted: TicketFilter) -> Answer<'_, Result<Cut<Ticket>, Trouble>> {

@@ -7,8 +7,9 @@ use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::downtime::DowntimeKind;
 use vigia_core::model::id::{AlarmId, Checkable, DowntimeId, ObjectKey};
-use vigia_core::model::operation::{LONGEST, NewTicket, Operation, Order, TicketNote};
+use vigia_core::model::operation::{FalsePositive, LONGEST, NewTicket, Operation, Order, TicketNote};
 use vigia_core::model::selector::Selection;
+use vigia_core::model::suppression::FALSE_POSITIVE;
 use vigia_core::model::ticket::{RESOLUTIONS, TicketClass, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
@@ -331,7 +332,12 @@ pub(crate) fn priority(said: &str) -> Result<Option<u8>, FieldError> {
     }
 }
 
-pub(crate) fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldError> {
+pub(crate) fn closing(
+    resolution: &str,
+    said: &str,
+    until: &str,
+    eyes: &Eyes,
+) -> Result<TicketNote, FieldError> {
     let known = RESOLUTIONS.iter().find(|known| known.eq_ignore_ascii_case(resolution.trim()));
     let Some(resolution) = known else {
         return wrong("resolution", format!("one of {}", RESOLUTIONS.join(", ")));
@@ -340,8 +346,23 @@ pub(crate) fn closing(resolution: &str, said: &str) -> Result<TicketNote, FieldE
         text: maybe_text("text", said)?,
         status: Some(TicketStatus::Closed),
         resolution: Some((*resolution).into()),
+        false_positive: false_positive(*resolution == FALSE_POSITIVE, until, eyes)?.unwrap_or_default(),
         ..TicketNote::default()
     })
+}
+
+/// For how long something is a false positive; a time says nothing of anything else.
+pub(crate) fn false_positive(
+    is_one: bool,
+    until: &str,
+    eyes: &Eyes,
+) -> Result<Option<FalsePositive>, FieldError> {
+    match expires(until, eyes)? {
+        Some(_) if !is_one => {
+            wrong("expires", "a time is for false positives alone: until when they are none")
+        }
+        expires => Ok(is_one.then_some(FalsePositive { expires, anomaly: None })),
+    }
 }
 
 pub(crate) fn some(said: &str) -> Option<Arc<str>> {

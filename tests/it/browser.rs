@@ -326,7 +326,10 @@ async fn without_its_script_every_page_reads_and_every_form_works() {
     );
     browser.click("tr[data-host=web1][data-service=HTTP] .pick input").await;
     browser.click("tr[data-host=web2][data-service=HTTP] .pick input").await;
+    let has_come =
+        |path: &str| format!("return location.pathname === '{path}' && document.readyState === 'complete'");
     browser.click("#selection button[formaction='/act/downtime']").await;
+    browser.wait_until("the form", &has_come("/act/downtime")).await;
     browser.fill("[name=end]", "2h").await;
     browser.fill("[name=comment]", "new kernel").await;
     browser.click("button.main").await;
@@ -336,6 +339,8 @@ async fn without_its_script_every_page_reads_and_every_form_works() {
     browser.wait_until("the downtimes", &said("Downtime for 2 objects")).await;
     browser.goto(&daemon.url("/hosts/web1/services/HTTP")).await;
     browser.click("a.button[href*='act/comment']").await;
+    // The page before has a field of that name too.
+    browser.wait_until("the form", &has_come("/act/comment")).await;
     browser.fill("[name=comment]", "no script here").await;
     browser.click("button.main").await;
     browser.wait_until("the comment", &said("Comment added to 1 object")).await;

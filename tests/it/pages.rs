@@ -101,7 +101,7 @@ hosts:
     check: {{passive: {{}}}}
     services: {{HTTP: {{passive: {{}}}}, HTTPS: {{passive: {{}}}}, SSH: {{passive: {{}}}}, Disk /var: {{passive: {{}}}}, Load: {{passive: {{}}}}, '{LONG_NAME}': {{passive: {{}}}}}}
   web2: {{address: 192.0.2.11, parents: [router], hostgroups: [linux, web], check: {{passive: {{}}}}, services: {{HTTP: {{passive: {{}}}}, HTTPS: {{passive: {{}}}}}}}}
-  database-primary-with-a-long-name.lisboa.example.test: {{address: '2001:db8::1234:5678:9abc', check: {{passive: {{}}}}, services: {{MYSQL: {{passive: {{}}}}, Replication: {{passive: {{}}}}}}}}
+  database-primary-with-a-long-name.lisboa.example.test: {{address: '2001:db8::1234:5678:9abc', check: {{passive: {{}}}}, services: {{MYSQL: {{passive: {{}}}}, Replication: {{passive: {{}}}}, Dump: {{passive: {{}}}}}}}}
   new: {{address: 192.0.2.99, check: {{passive: {{}}}}, services: {{Never checked: {{passive: {{}}}}}}}}
 "
     );
@@ -109,6 +109,7 @@ hosts:
     add_operator(&daemon).await;
     checks_report(&daemon).await;
     people_act(&daemon).await;
+    called_false(&daemon).await;
     daemon
 }
 
@@ -170,6 +171,18 @@ async fn checks_report(daemon: &TestDaemon) {
     acts(daemon, "/api/v1/acknowledge", json!({"host": DATABASE, "service": "MYSQL", "comment": "The password was changed; the grant is being made.", "expires": "2h"})).await;
 }
 
+/// A problem that somebody called a false positive, and that came back.
+async fn called_false(daemon: &TestDaemon) {
+    report_hard(daemon, DATABASE, "Dump", 1, "DUMP WARNING - the last one is 25 hours old|age=90000s").await;
+    let alarms = daemon.get("/api/v1/alarms?q=Dump").await;
+    let id = &alarms["items"][0]["id"];
+    let said =
+        json!({"comment": "The dump runs at noon; the plugin counts from midnight.", "false_positive": true});
+    acts(daemon, &format!("/api/v1/alarms/{id}/close"), said).await;
+    report(daemon, DATABASE, "Dump", 0, "DUMP OK").await;
+    report_hard(daemon, DATABASE, "Dump", 1, "DUMP WARNING - the last one is 25 hours old|age=90000s").await;
+}
+
 /// What makes the pages of work full: an acknowledgement, a downtime, a comment, tickets.
 async fn people_act(daemon: &TestDaemon) {
     acts(
@@ -197,6 +210,9 @@ const PAGES: &[(&str, &str)] = &[
     ("/hosts/new/services/Never%20checked", "service-pending"),
     ("/hosts/web1/services/HTTP?defined=yes", "service-defined"),
     ("/alarms", "alarms"),
+    ("/suppressions", "suppressions"),
+    ("/hosts/database-primary-with-a-long-name.lisboa.example.test/services/Dump", "service-suppressed"),
+    ("/act/close-alarm?id=1&back=/alarms", "act-close-alarm"),
     ("/tickets", "tickets"),
     ("/tickets?status=all&class=custom&tag=hardware&sort=-priority", "tickets-filtered"),
     ("/tickets/AVA01", "ticket"),
@@ -291,7 +307,7 @@ async fn the_page_for_everybody_reads_well_too() {
         let wide = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
         assert_eq!(browser.script(wide).await, true, "{window:?}");
     }
-    assert_eq!(browser.texts("h1").await, ["7 problems"]);
+    assert_eq!(browser.texts("h1").await, ["8 problems"]);
     browser.close().await;
     daemon.stop().await;
 }

@@ -57,6 +57,57 @@ async fn a_ticket_that_only_the_store_knows_is_edited_by_two_people_and_over_a_k
     daemon.stop().await;
 }
 
+const PASSIVE: &str = "hosts:
+  web1:
+    address: 127.0.0.1
+    check: {passive: {}}
+    max_check_attempts: 1
+    services: {queue: {passive: {}}}
+rules:
+  tickets: {when: {states: [down, critical]}, ticket: {}}
+";
+
+/// A ticket's whole way to the one that follows when it was no false positive after all.
+#[tokio::test]
+async fn a_false_positive_comes_no_more_over_a_kill_until_it_is_revoked() {
+    let daemon = TestDaemon::start(&[("vigia.yaml", PASSIVE)]).await;
+    let result =
+        |state: u8| json!({"host": "web1", "service": "queue", "state": state, "output": "QUEUE is full"});
+    acts(&daemon, "/api/v1/result", json!({"host": "web1", "state": 0, "output": "up"})).await;
+    acts(&daemon, "/api/v1/result", result(2)).await;
+    daemon.wait_for("/api/v1/tickets", |tickets| tickets["total"] == 1).await;
+    let says = async |daemon: &TestDaemon, arguments: &[&str], words: &str| {
+        let output = daemon.cli(arguments).await;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(text.contains(words), "{arguments:?}: {text}");
+    };
+    let close =
+        ["ticket", "close", "AVA01", "blind here", "--resolution", "false positive", "--until", "30d"];
+    says(&daemon, &close, "closed").await;
+    acts(&daemon, "/api/v1/result", result(0)).await;
+
+    let daemon = daemon.crash_and_restart().await;
+    acts(&daemon, "/api/v1/result", json!({"host": "web1", "state": 0, "output": "up"})).await;
+    acts(&daemon, "/api/v1/result", result(2)).await;
+    daemon.wait_for("/api/v1/suppressions", |found| found["items"][0]["held"] == 1).await;
+    assert_eq!(total(&daemon, "status=all").await, 1);
+    assert_eq!(
+        daemon.get("/api/v1/alarms?status=open").await["items"][0]["labels"],
+        json!(["False positive"])
+    );
+    says(&daemon, &["why", "web1/queue"], "called a false positive, by suppression 1").await;
+    says(&daemon, &["suppression", "list"], "problems up to CRITICAL").await;
+    says(&daemon, &["suppression", "revoke", "1"], "suppression 1 revoked").await;
+    says(&daemon, &["suppression", "revoke", "1"], "no suppression in force 1").await;
+    daemon
+        .wait_for("/api/v1/tickets?status=all", |tickets| {
+            tickets["total"] == 1 && tickets["items"][0]["status"] == "Open"
+        })
+        .await;
+    says(&daemon, &["suppression", "list", "--ended"], "revoked").await;
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn the_command_line_does_with_tickets_what_the_pages_do() {
     let daemon = TestDaemon::start(&[("vigia.yaml", SITE)]).await;

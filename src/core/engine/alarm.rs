@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use super::member::Definition;
 use super::result::Change;
+use super::suppression::Said;
 use super::transition::Transition;
 use super::{Engine, tell};
 use crate::model::alarm::{Alarm, AlarmStatus};
 use crate::model::check::Output;
 use crate::model::event::{Event, What};
 use crate::model::id::{AlarmId, Checkable, HostId, ProblemId};
-use crate::model::operation::Refusal;
+use crate::model::operation::{FalsePositive, Refusal};
 use crate::model::state::{AnyState, HostState, State};
+use crate::model::suppression::FALSE_POSITIVE;
 use crate::model::ticket::Reference;
 use crate::model::time::Timestamp;
 
@@ -30,6 +32,18 @@ pub(super) fn severity(state: AnyState) -> u8 {
         // The parent has it.
         AnyState::Host(HostState::Unreachable) => 0,
         AnyState::Host(HostState::Up) | AnyState::Service(State::Ok) => 0,
+    }
+}
+
+fn alarm_has(alarm: &Alarm, label: &str) -> bool {
+    alarm.labels.iter().any(|one| **one == *label)
+}
+
+/// A silence that is over before it begins is a slip.
+pub(super) fn check_expiry(expires: Option<Timestamp>, now: Timestamp) -> Result<(), Refusal> {
+    match expires {
+        Some(at) if at <= now => Err(Refusal::Past),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -71,16 +85,21 @@ impl Engine {
         let Some(alarm) = self.alarm_mut(id).filter(|alarm| alarm.status == AlarmStatus::Open) else {
             return;
         };
-        let is_news = alarm.state != change.state || alarm.root != root;
+        let is_other = alarm.state != change.state;
+        let is_news = is_other || alarm.root != root;
         (alarm.state, alarm.severity, alarm.root) = (change.state, severity(change.state), root);
         if *alarm.output != *output.text {
             alarm.output = Arc::from(&*output.text);
         }
+        let is_labelled = alarm_has(alarm, FALSE_POSITIVE);
         alarm.last = now;
         alarm.count = alarm.count.saturating_add(1);
         let is_due = self.index.told.get(&id).is_none_or(|told| now.since(*told) >= QUIET);
         if is_news || is_due {
             self.tell_alarm(id, now, events);
+        }
+        if is_other && is_labelled {
+            self.show_suppression(id, now, events);
         }
     }
 
@@ -90,6 +109,7 @@ impl Engine {
         if state == AnyState::Host(HostState::Unreachable) {
             return;
         }
+        let suppressed_by = self.suppressed_by(object);
         let inventory = &self.world.inventory;
         let next = &mut self.world.records.next.alarm;
         let id = AlarmId(*next);
@@ -110,12 +130,15 @@ impl Engine {
             ticket: None,
             root: self.world.root_cause(object),
             owner: None,
-            labels: Vec::new(),
+            labels: suppressed_by.iter().map(|_| FALSE_POSITIVE.into()).collect(),
         };
         self.index.alarms.insert(object, id);
         self.index.told.insert(id, now);
         tell(events, now, What::AlarmOpened(alarm.clone()));
         Arc::make_mut(&mut self.world.records.alarms).insert(id, Arc::new(alarm));
+        if let Some(suppression) = suppressed_by {
+            self.count_suppressed(suppression, now, events);
+        }
     }
 
     pub(super) fn close_alarm_on_recovery(
@@ -143,9 +166,18 @@ impl Engine {
     pub(super) fn close_alarm(
         &mut self,
         id: AlarmId,
+        comment: &Arc<str>,
+        false_positive: Option<&FalsePositive>,
+        author: &Arc<str>,
         now: Timestamp,
         events: &mut Vec<Event>,
     ) -> Result<(), Refusal> {
+        if let Some(how) = false_positive {
+            check_expiry(how.expires, now)?;
+            let alarm = self.open_alarm_mut(id)?.clone();
+            let said = Said { author, reason: comment, how };
+            self.suppress_by_alarm(&alarm, &said, now, events);
+        }
         let alarm = self.open_alarm_mut(id)?;
         (alarm.status, alarm.closed) = (AlarmStatus::Closed, Some(now));
         let told = alarm.clone();
@@ -165,7 +197,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn label_alarm(
+    pub(super) fn put_label(
         &mut self,
         id: AlarmId,
         label: &Arc<str>,

@@ -62,6 +62,7 @@ impl Engine {
             alarms: Arc::new(restored.alarms.into_iter().map(|a| (a.id, Arc::new(a))).collect()),
             tickets: Arc::new(restored.tickets.into_iter().map(|t| (t.id, Arc::new(t))).collect()),
             open_tickets: restored.open_tickets,
+            suppressions: Arc::new(restored.suppressions.into_iter().map(|s| (s.id, Arc::new(s))).collect()),
             notifications_off: restored.notifications_off,
             planned: Arc::new(restored.planned),
             absent: Arc::default(),
@@ -296,6 +297,11 @@ impl Engine {
                 self.index.comments.entry(object).or_default().push(comment.id);
             }
         }
+        let suppressions: Vec<_> = records.suppressions.values().map(Arc::clone).collect();
+        for suppression in suppressions {
+            self.index_suppression(&suppression);
+        }
+        let World { inventory, records, .. } = &self.world;
         // In the order of their numbers: the latest stays.
         for head in records.tickets.values().filter(|head| head.problem.is_some()) {
             if let Some(subject) = &head.subject {
@@ -342,6 +348,7 @@ impl Engine {
             alarms: records.alarms.values().map(|alarm| (**alarm).clone()).collect(),
             tickets: records.tickets.values().map(|head| (**head).clone()).collect(),
             open_tickets: records.open_tickets,
+            suppressions: records.suppressions.values().map(|one| (**one).clone()).collect(),
             absent: records.absent.iter().map(|(key, away)| (key.clone(), away.since)).collect(),
             notifications_off: records.notifications_off,
             planned: (*records.planned).clone(),

@@ -25,6 +25,7 @@ mod schedule;
 pub mod selection;
 pub mod simulate;
 mod submission;
+mod suppression;
 pub mod table;
 mod ticket;
 mod ticket_stay;
@@ -49,7 +50,9 @@ use self::timers::{Timer, Timers};
 use self::world::{Restored, World};
 use crate::model::check::{CheckResult, Unchecked};
 use crate::model::event::{Event, What};
-use crate::model::id::{AlarmId, Checkable, CommentId, DowntimeId, HostId, ObjectKey, TicketId};
+use crate::model::id::{
+    AlarmId, Checkable, CommentId, DowntimeId, HostId, ObjectKey, SuppressionId, TicketId,
+};
 use crate::model::inventory::SharedInventory;
 use crate::model::operation::{Order, Refusal};
 use crate::model::ticket::TicketHead;
@@ -101,6 +104,8 @@ struct Index {
     /// Tickets that somebody acts on, and until when they are held for that.
     guests: HashMap<TicketId, Timestamp, RandomState>,
     downtimes: HashMap<Checkable, Vec<DowntimeId>, RandomState>,
+    /// Of problems, in force.
+    suppressions: HashMap<ObjectKey, SuppressionId, RandomState>,
     /// Comments that go with the acknowledgement they came with.
     comments: HashMap<Checkable, Vec<CommentId>, RandomState>,
     /// Whose message waits for the verdict on this host.
@@ -180,6 +185,7 @@ impl Engine {
                 Timer::TicketClose(id) => self.ticket_is_to_close(id, now, events),
                 Timer::TicketNote(id) => self.ticket_is_to_be_noted(id, now, events),
                 Timer::TicketLeave(id) => self.ticket_may_leave(id, now),
+                Timer::SuppressionExpiry(id) => self.suppression_expires(id, now, events),
                 Timer::Absence => self.forget_absent(now, events),
             }
         }

@@ -419,6 +419,7 @@ fn own_end(hold: &Hold) -> Option<Timestamp> {
         | Hold::Soft
         | Hold::Acknowledged
         | Hold::Suppressed { .. }
+        | Hold::FalsePositive { .. }
         | Hold::Dependency { .. }
         | Hold::NotWanted
         | Hold::NobodyWasTold

@@ -99,8 +99,11 @@ impl Engine {
             Operation::DeleteTicket { id } => self.delete_ticket(id, author, now, events),
             Operation::LinkAlarm { alarm, ticket } => self.link_alarm_to_ticket(alarm, ticket, now, events),
             Operation::OwnAlarm { alarm, owner } => self.own_alarm(alarm, owner, now, events),
-            Operation::LabelAlarm { alarm, label, set } => self.label_alarm(alarm, &label, set, now, events),
-            Operation::CloseAlarm { alarm, comment: _ } => self.close_alarm(alarm, now, events),
+            Operation::LabelAlarm { alarm, label, set } => self.put_label(alarm, &label, set, now, events),
+            Operation::CloseAlarm { alarm, comment, false_positive } => {
+                self.close_alarm(alarm, &comment, false_positive.as_ref(), &author, now, events)
+            }
+            Operation::RevokeSuppression { id } => self.revoke_suppression(id, &author, now, events),
         }
     }
 

@@ -43,6 +43,11 @@ pub(super) fn rename_records(world: &mut World, names: &Names) {
             Arc::make_mut(alarm).root = Some(new);
         }
     }
+    for suppression in Arc::make_mut(&mut records.suppressions).values_mut() {
+        if let Some(new) = renamed(names, &suppression.subject) {
+            Arc::make_mut(suppression).subject = new;
+        }
+    }
     for head in Arc::make_mut(&mut records.tickets).values_mut() {
         if let Some(new) = head.subject.as_ref().and_then(|subject| renamed(names, subject)) {
             Arc::make_mut(head).subject = Some(new);

@@ -42,7 +42,7 @@ impl Engine {
         }
         let mut opens: Option<&Rule> = None;
         let mut acting: Vec<&Rule> = Vec::new();
-        let mut is_suppressed = false;
+        let mut is_suppressed = self.suppressed_by(object).is_some();
         for rule in inventory.rules.iter().filter(|rule| acts_here(rule)) {
             match self.holds(rule, object, &seen, now) {
                 Holds::No => continue,
@@ -55,7 +55,7 @@ impl Engine {
             is_suppressed |= rule.suppress;
             if let (Some(label), Some(alarm)) = (&rule.label, self.alarm_of(object)) {
                 // The alarm is open: it was just looked up.
-                let _labelled = self.label_alarm(alarm, label, true, now, events);
+                let _labelled = self.put_label(alarm, label, true, now, events);
             }
             acting.extend(rule.acts().then_some(rule));
             let is_stronger = opens.is_none_or(|other| rule.priority > other.priority);

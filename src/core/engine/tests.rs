@@ -9,4 +9,5 @@ mod messages;
 mod planned;
 mod properties;
 mod stories;
+mod suppressions;
 mod tickets;

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::alarm::severity;
+use super::alarm::{check_expiry, severity};
+use super::suppression::Said;
 use super::timers::Timer;
 use super::{Engine, tell};
 use crate::model::event::{Event, TicketDraft, What};
@@ -13,6 +14,7 @@ use crate::model::id::{AlarmId, Checkable, ObjectKey, TicketId};
 use crate::model::operation::{Fields, NewTicket, Refusal, TicketEdit, TicketNote};
 use crate::model::rule::TicketAction;
 use crate::model::state::AnyState;
+use crate::model::suppression::FALSE_POSITIVE;
 use crate::model::ticket::{RESOLUTIONS, TicketClass, TicketHead, TicketStatus};
 use crate::model::time::Timestamp;
 
@@ -273,14 +275,27 @@ impl Engine {
         } else if note.text.trim().is_empty() && note.is_mere_text() {
             return Err(Refusal::Invalid("a note needs a text".to_owned()));
         }
+        let is_false = closes && note.resolution.as_deref() == Some(FALSE_POSITIVE);
+        if is_false {
+            check_expiry(note.false_positive.expires, now)?;
+        }
         let reopens = before == TicketStatus::Closed && note.status.is_some_and(|to| to != before);
         let Some(head) = self.apply(id, &note, now) else { return Ok(()) };
-        let author = Arc::clone(author);
+        let said = (is_false || reopens)
+            .then(|| (head.clone(), Arc::clone(&note.text), note.false_positive.clone()));
+        let by = Arc::clone(author);
         let what = match reopens {
-            true => What::TicketReopened { head, note, author },
-            false => What::TicketNoted { head, note, author },
+            true => What::TicketReopened { head, note, author: by },
+            false => What::TicketNoted { head, note, author: by },
         };
         tell(events, now, what);
+        match said {
+            Some((head, reason, how)) if is_false => {
+                self.suppress_by_ticket(&head, &Said { author, reason: &reason, how: &how }, now, events);
+            }
+            Some((head, ..)) => self.end_suppression_of_ticket(head.reference(), author, now, events),
+            None => {}
+        }
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::id::{Checkable, DowntimeId, TicketId};
+use crate::model::id::{Checkable, DowntimeId, SuppressionId, TicketId};
 use crate::model::time::Timestamp;
 
 /// In the order in which those of one instant are answered: what begins before what ends.
@@ -15,6 +15,7 @@ pub(super) enum Timer {
     DowntimeStart(DowntimeId),
     DowntimeEnd(DowntimeId),
     AcknowledgementExpiry(Checkable),
+    SuppressionExpiry(SuppressionId),
     Freshness(Checkable),
     /// A rule's `lasting` is over, or its period opens.
     Rules(Checkable),

@@ -9,9 +9,12 @@ use super::table::Table;
 use crate::model::alarm::Alarm;
 use crate::model::comment::Comment;
 use crate::model::downtime::Downtime;
-use crate::model::id::{AlarmId, CommentId, DowntimeId, HostId, Name, ObjectKey, ServiceId, TicketId};
+use crate::model::id::{
+    AlarmId, CommentId, DowntimeId, HostId, Name, ObjectKey, ServiceId, SuppressionId, TicketId,
+};
 use crate::model::inventory::SharedInventory;
 use crate::model::status::{HostStatus, ServiceStatus};
+use crate::model::suppression::Suppression;
 use crate::model::ticket::TicketHead;
 use crate::model::time::Timestamp;
 
@@ -36,6 +39,8 @@ pub struct Records {
     pub tickets: Arc<BTreeMap<TicketId, Arc<TicketHead>>>,
     /// How many are open, held here or not.
     pub open_tickets: u64,
+    /// Those in force; others live in the store alone.
+    pub suppressions: Arc<BTreeMap<SuppressionId, Arc<Suppression>>>,
     /// Somebody switched messages off for everything; kept over restarts.
     pub notifications_off: bool,
     /// The latest start of each downtime of the files that was begun; kept over restarts.
@@ -69,11 +74,12 @@ pub struct NextIds {
     pub ticket: u64,
     pub comment: u64,
     pub downtime: u64,
+    pub suppression: u64,
 }
 
 impl Default for NextIds {
     fn default() -> Self {
-        Self { problem: 1, alarm: 1, ticket: 1, comment: 1, downtime: 1 }
+        Self { problem: 1, alarm: 1, ticket: 1, comment: 1, downtime: 1, suppression: 1 }
     }
 }
 
@@ -91,6 +97,8 @@ pub struct Restored {
     pub tickets: Vec<TicketHead>,
     /// How many are open, given back or not.
     pub open_tickets: u64,
+    /// In force.
+    pub suppressions: Vec<Suppression>,
     /// Which of all these were absent already, and since when.
     pub absent: Vec<(ObjectKey, Timestamp)>,
     pub notifications_off: bool,

@@ -13,6 +13,7 @@ use super::message::{Message, MessageKind};
 use super::notification::{Hold, Skip};
 use super::operation::{Fields, Refusal, TicketEdit, TicketNote};
 use super::state::{AnyState, StateType};
+use super::suppression::{Suppression, SuppressionEnd};
 use super::ticket::TicketHead;
 use super::time::Timestamp;
 
@@ -110,6 +111,16 @@ pub enum What {
     /// Count, state, owner, labels or ticket changed; repetition alone is told at most once a minute.
     AlarmChanged(Alarm),
     AlarmClosed(Alarm),
+    /// Somebody called something a false positive.
+    SuppressionMade(Suppression),
+    /// A problem came of which nobody hears. Said once for each problem.
+    SuppressionHeld(Suppression),
+    SuppressionEnded {
+        suppression: Suppression,
+        how: SuppressionEnd,
+        /// None: nobody, it expired.
+        author: Option<Arc<str>>,
+    },
     TicketOpened {
         head: TicketHead,
         draft: TicketDraft,

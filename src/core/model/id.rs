@@ -95,6 +95,7 @@ record_id!(AssetId);
 record_id!(AnomalyId);
 record_id!(CommentId);
 record_id!(DowntimeId);
+record_id!(SuppressionId);
 record_id!(
     /// A line of the event log, in the order things happened.
     EventId

@@ -33,5 +33,6 @@ pub mod semantics;
 pub mod service;
 pub mod state;
 pub mod status;
+pub mod suppression;
 pub mod ticket;
 pub mod time;

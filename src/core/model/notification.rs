@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::id::{Name, ObjectKey, ProblemId};
+use super::id::{Name, ObjectKey, ProblemId, SuppressionId};
 use super::message::MessageKind;
 use super::time::Timestamp;
 
@@ -33,6 +33,10 @@ pub enum Hold {
     /// A rule of the configuration says `suppress`.
     Suppressed {
         rule: Name,
+    },
+    /// Somebody called such a problem a false positive.
+    FalsePositive {
+        suppression: SuppressionId,
     },
     /// A master that this depends on has failed.
     Dependency {
@@ -83,6 +87,7 @@ impl Hold {
             Self::Soft => "soft",
             Self::Acknowledged => "acknowledged",
             Self::Suppressed { .. } => "suppressed",
+            Self::FalsePositive { .. } => "false-positive",
             Self::Dependency { .. } => "dependency",
             Self::NotWanted => "not-wanted",
             Self::NobodyWasTold => "nobody-was-told",
@@ -111,6 +116,7 @@ impl Hold {
             | Self::Soft
             | Self::Acknowledged
             | Self::Suppressed { .. }
+            | Self::FalsePositive { .. }
             | Self::Dependency { .. }
             | Self::NotWanted
             | Self::NobodyWasTold
@@ -121,10 +127,11 @@ impl Hold {
         }
     }
 
-    /// The rule or the master it speaks of.
+    /// The rule, the suppression or the master it speaks of.
     pub fn about(&self) -> Option<String> {
         match self {
             Self::Suppressed { rule } => Some(rule.to_string()),
+            Self::FalsePositive { suppression } => Some(suppression.to_string()),
             Self::Dependency { on } => Some(on.to_string()),
             Self::AllOff
             | Self::OutsidePeriod { .. }
@@ -158,6 +165,7 @@ impl Hold {
             "soft" => Self::Soft,
             "acknowledged" => Self::Acknowledged,
             "suppressed" => Self::Suppressed { rule: about().into() },
+            "false-positive" => Self::FalsePositive { suppression: SuppressionId(about().parse().ok()?) },
             "dependency" => Self::Dependency { on: ObjectKey::parse(about()) },
             "not-wanted" => Self::NotWanted,
             "nobody-was-told" => Self::NobodyWasTold,
@@ -196,6 +204,9 @@ impl fmt::Display for Hold {
             Self::Soft => f.write_str("not confirmed yet"),
             Self::Acknowledged => f.write_str("acknowledged"),
             Self::Suppressed { rule } => write!(f, "suppressed by the rule `{rule}`"),
+            Self::FalsePositive { suppression } => {
+                write!(f, "called a false positive, by suppression {suppression}")
+            }
             Self::Dependency { on } => write!(f, "it depends on `{on}`, which has failed"),
             Self::NotWanted => f.write_str("its notification_options leave this out"),
             Self::NobodyWasTold => f.write_str("nobody was told of the problem"),
@@ -313,6 +324,7 @@ mod tests {
             Hold::Soft,
             Hold::Acknowledged,
             Hold::Suppressed { rule: "quiet".into() },
+            Hold::FalsePositive { suppression: SuppressionId(3) },
             Hold::Dependency { on: ObjectKey::parse("db/sql") },
             Hold::NotWanted,
             Hold::NobodyWasTold,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::acknowledgement::Until;
+use super::anomaly::AnomalyKind;
 use super::check::Verdict;
 use super::downtime::DowntimeKind;
-use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, TicketId};
+use super::id::{AlarmId, CommentId, DowntimeId, ObjectKey, SuppressionId, TicketId};
 use super::ticket::{Reference, TicketClass, TicketStatus};
 use super::time::Timestamp;
 
@@ -118,6 +119,12 @@ pub enum Operation {
     CloseAlarm {
         alarm: AlarmId,
         comment: Arc<str>,
+        /// It was none, and the next such problem is none either.
+        false_positive: Option<FalsePositive>,
+    },
+    /// What was called a false positive is told again.
+    RevokeSuppression {
+        id: SuppressionId,
     },
 }
 
@@ -144,7 +151,8 @@ impl Operation {
             | Self::OpenTicket { .. }
             | Self::OwnAlarm { .. }
             | Self::LabelAlarm { .. }
-            | Self::CloseAlarm { .. } => None,
+            | Self::CloseAlarm { .. }
+            | Self::RevokeSuppression { .. } => None,
         }
     }
 }
@@ -198,6 +206,26 @@ pub struct TicketNote {
     pub resolution: Option<Arc<str>>,
     pub priority: Option<u8>,
     pub in_charge: Option<Arc<str>>,
+    /// With the resolution [`FALSE_POSITIVE`](super::suppression::FALSE_POSITIVE): for how long, and of which anomaly.
+    pub false_positive: FalsePositive,
+}
+
+/// What the engine cannot know of what is called a false positive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FalsePositive {
+    /// None: for good.
+    pub expires: Option<Timestamp>,
+    /// That the ticket is about; none: it is about a problem.
+    pub anomaly: Option<AnomalyMeant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnomalyMeant {
+    /// The host, or the name of the asset.
+    pub asset: ObjectKey,
+    pub kind: AnomalyKind,
+    /// `22/tcp`, an address; empty: the asset itself.
+    pub about: Arc<str>,
 }
 
 impl TicketNote {

@@ -1,11 +1,13 @@
 //! Records of events: what goes in as an event comes out of queries, and of a restart.
 
 use vigia_core::model::alarm::{Alarm, AlarmStatus};
+use vigia_core::model::anomaly::AnomalyKind;
 use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::downtime::{Downtime, DowntimeKind};
 use vigia_core::model::event::{DowntimeEnd, TicketDraft};
-use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ProblemId, TicketId};
+use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ProblemId, SuppressionId, TicketId};
 use vigia_core::model::operation::{Fields, TicketEdit, TicketNote};
+use vigia_core::model::suppression::{Matched, Suppression, SuppressionEnd};
 use vigia_core::model::ticket::{TicketClass, TicketHead, TicketStatus};
 
 use super::*;
@@ -13,6 +15,7 @@ use crate::store::alarms::{self, AlarmFilter};
 use crate::store::audit::{self, AuditFilter};
 use crate::store::downtimes::{self, DowntimeFilter};
 use crate::store::log::{self, LogFilter, LogKind};
+use crate::store::suppressions::{self, End, Kept, SuppressionFilter};
 use crate::store::tickets::{self, StatusFilter, TicketFilter, types};
 use crate::store::{Retention, Slice};
 
@@ -153,6 +156,7 @@ async fn a_ticket_keeps_its_history_and_its_life_time_ends_when_it_is_closed() {
         resolution: Some("Fixed".into()),
         priority: Some(3),
         in_charge: Some("ops".into()),
+        ..TicketNote::default()
     };
     let closed = TicketHead {
         status: TicketStatus::Closed,
@@ -438,4 +442,51 @@ async fn what_is_older_than_its_retention_goes() {
     let lines = last.store.read(move |db| log::list(db, &filter)).await.unwrap();
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(texts, ["new"]);
+}
+
+#[tokio::test]
+async fn a_suppression_is_back_after_a_restart_and_one_that_has_ended_is_still_to_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(&[("web01", &["HTTP"])]);
+    let one = |id: u64, matched| Suppression {
+        id: SuppressionId(id),
+        subject: ObjectKey::service("web01", "HTTP"),
+        matched,
+        reason: "100 % is \"normal\" here".into(),
+        author: "ana".into(),
+        since: at(10),
+        expires: Some(at(9_000)),
+        ticket: None,
+        alarm: Some(AlarmId(4)),
+        rule: Some("tickets".into()),
+        held: 0,
+        last: None,
+    };
+    let first = one(1, Matched::Problem { up_to: Some(AnyState::Service(State::Warning)) });
+    let anomaly = Matched::Anomaly { kind: AnomalyKind::ServiceNew, about: "22/tcp".into() };
+    let second = Suppression { subject: ObjectKey::host("web01"), ..one(2, anomaly) };
+    let third = one(3, Matched::Problem { up_to: None });
+    let held = Suppression { held: 2, last: Some(at(40)), ..first.clone() };
+    let how = SuppressionEnd::Revoked;
+    let events = vec![
+        event(10, What::SuppressionMade(first)),
+        event(11, What::SuppressionMade(second.clone())),
+        event(12, What::SuppressionMade(third.clone())),
+        event(40, What::SuppressionHeld(held.clone())),
+        event(50, What::SuppressionEnded { suppression: third.clone(), how, author: Some("ben".into()) }),
+    ];
+    let running = start(folder.path(), world.clone());
+    running.publish(events, &world).await.unwrap();
+    let list = |in_force| {
+        let filter = SuppressionFilter { in_force, ..SuppressionFilter::default() };
+        running.store.read(move |connection| suppressions::list(connection, &filter))
+    };
+    let ended = list(Some(false)).await.unwrap().items;
+    let end = End { at: at(50), how, by: Some("ben".into()) };
+    assert_eq!(ended, [Kept { suppression: third, end: Some(end) }]);
+    assert_eq!(list(None).await.unwrap().total, 3);
+    running.writer.stop().await;
+    let restored = restore(folder.path());
+    assert_eq!(restored.suppressions, [held, second]);
+    assert_eq!(restored.next.suppression, 4);
 }

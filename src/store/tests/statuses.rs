@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use vigia_core::model::acknowledgement::{Acknowledgement, Lasts};
 use vigia_core::model::check::Source;
-use vigia_core::model::id::ProblemId;
+use vigia_core::model::id::{ProblemId, SuppressionId};
 use vigia_core::model::message::MessageKind;
 use vigia_core::model::notification::{Act, Acts, Held, Hold, Told};
 use vigia_core::model::state::Condition;
@@ -78,6 +78,7 @@ fn a_hold() -> impl Strategy<Value = Hold> {
         a_time().prop_map(|opens| Hold::OutsidePeriod { opens }),
         any::<i64>().prop_map(|at| Hold::HostVerdict { until: Timestamp::from_micros(at) }),
         about.prop_map(|rule| Hold::Suppressed { rule: rule.into() }),
+        (0..u64::MAX / 2).prop_map(|id| Hold::FalsePositive { suppression: SuppressionId(id) }),
         (about, about).prop_map(|(host, service)| {
             Hold::Dependency { on: ObjectKey::service(host.as_str(), service.as_str()) }
         }),

@@ -357,6 +357,10 @@ pub(crate) async fn results(
 #[derive(Deserialize)]
 pub(crate) struct Closing {
     comment: String,
+    #[serde(default)]
+    false_positive: bool,
+    /// Of a false positive; none: for good.
+    expires: Option<When>,
 }
 
 pub(crate) async fn close_alarm(
@@ -365,7 +369,9 @@ pub(crate) async fn close_alarm(
     Body(asked): Body<Closing>,
 ) -> Result<Json<Value>, Failure> {
     let comment = orders::text("comment", &asked.comment)?;
-    let answer = seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment }).await?;
+    let until = said(asked.expires.as_ref());
+    let false_positive = orders::false_positive(asked.false_positive, &until, &seen.eyes)?;
+    let answer = seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment, false_positive }).await?;
     Ok(done(format!("alarm {id} closed"), &answer))
 }
 

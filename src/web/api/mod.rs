@@ -9,6 +9,7 @@ pub(super) mod process;
 pub(super) mod records;
 mod says;
 pub(super) mod silence;
+pub(super) mod suppressions;
 pub(super) mod tickets;
 pub(super) mod users;
 pub(super) mod why;

@@ -11,7 +11,7 @@ use vigia_core::model::id::{AlarmId, TicketId};
 use vigia_core::model::operation::{Operation, TicketEdit, TicketNote};
 use vigia_core::model::ticket::{PriorityWord, TicketStatus};
 
-use super::acts::{Body, Named, done};
+use super::acts::{Body, Named, When, done, said as time_said};
 use super::{list as listed, seconds};
 use crate::web::backend::{Done, Note, Ticket, TypeChange};
 use crate::web::error::Failure;
@@ -158,6 +158,8 @@ pub(crate) struct Said {
     priority: Option<u8>,
     in_charge: String,
     resolution: String,
+    /// Of a false positive; none: for good.
+    expires: Option<When>,
     /// The version that was looked at; none: whichever it is.
     version: Option<u32>,
 }
@@ -186,6 +188,7 @@ pub(crate) async fn note(
         priority: orders::priority(&asked.priority.map(|number| number.to_string()).unwrap_or_default())?,
         in_charge: tickets::known_name(&seen, "in_charge", &asked.in_charge).await?,
         resolution: orders::some(&asked.resolution),
+        ..TicketNote::default()
     };
     give_note(&seen, &reference, asked.version, note, "noted").await
 }
@@ -195,7 +198,8 @@ pub(crate) async fn close(
     Path(reference): Path<String>,
     Body(asked): Body<Said>,
 ) -> Result<Json<Value>, Failure> {
-    let note = orders::closing(&asked.resolution, &asked.text)?;
+    let note =
+        orders::closing(&asked.resolution, &asked.text, &time_said(asked.expires.as_ref()), &seen.eyes)?;
     give_note(&seen, &reference, asked.version, note, "closed").await
 }
 

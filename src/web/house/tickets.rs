@@ -2,12 +2,15 @@
 
 use serde_json::json;
 use vigia_core::model::id::TicketId;
+use vigia_core::model::operation::{Operation, Order};
+use vigia_core::model::suppression::FALSE_POSITIVE;
 
 use super::{House, count, who};
-use crate::store::audit;
+use crate::store::suppressions::{self, SuppressionFilter};
 use crate::store::tickets::types::{self, TypeRefusal};
 use crate::store::tickets::{self, Ticket, TicketFilter, TicketWithNotes};
-use crate::web::backend::{By, Cut, Trouble, TypeChange};
+use crate::store::{anomalies, audit};
+use crate::web::backend::{By, Cut, KeptSuppression, Trouble, TypeChange};
 
 impl House {
     pub(super) async fn tickets_of(&self, filter: TicketFilter) -> Result<Cut<Ticket>, Trouble> {
@@ -18,6 +21,26 @@ impl House {
     pub(super) async fn one_ticket(&self, id: TicketId) -> Result<TicketWithNotes, Trouble> {
         let found = self.store.read(move |connection| tickets::ticket(connection, id)).await?;
         found.ok_or_else(|| missing(id))
+    }
+
+    pub(super) async fn suppressions_of(
+        &self,
+        filter: SuppressionFilter,
+    ) -> Result<Cut<KeptSuppression>, Trouble> {
+        let page = self.store.read(move |connection| suppressions::list(connection, &filter)).await?;
+        Ok((count(page.total), page.items))
+    }
+
+    /// A ticket that is closed as a false positive: of which anomaly it is, only the store knows.
+    pub(super) async fn with_anomaly(&self, mut order: Order) -> Result<Order, Trouble> {
+        if let Operation::NoteTicket { id, note, .. } = &mut order.operation
+            && note.resolution.as_deref().is_some_and(|word| word.eq_ignore_ascii_case(FALSE_POSITIVE))
+        {
+            let id = *id;
+            note.false_positive.anomaly =
+                self.store.read(move |connection| anomalies::meant_by(connection, id)).await?;
+        }
+        Ok(order)
     }
 
     pub(super) async fn change_type(&self, change: TypeChange, by: By) -> Result<u64, Trouble> {

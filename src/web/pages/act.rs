@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Until;
-use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
+use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey, SuppressionId};
 use vigia_core::model::operation::Operation;
 
 use super::{ticket_acts, ticket_form};
@@ -38,6 +38,7 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("recheck", "Recheck", "Check now"),
     ("ticket", "New ticket", "Open the ticket"),
     ("close-alarm", "Close alarm", "Close the alarm"),
+    ("revoke-suppression", "Revoke suppression", "Revoke it"),
     ("reload", "Read the configuration again", "Read it again"),
 ];
 
@@ -302,8 +303,16 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
         "close-alarm" => {
             let id = asked.number("id")?;
             let comment = orders::text("comment", asked.get("comment"))?;
-            seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment }).await?;
-            said(format!("Alarm {id} closed"))
+            let is_false = asked.get("false_positive") == "yes";
+            let false_positive = orders::false_positive(is_false, asked.get("expires"), &seen.eyes)?;
+            seen.give(Operation::CloseAlarm { alarm: AlarmId(id), comment, false_positive }).await?;
+            let what = if is_false { " as a false positive" } else { "" };
+            said(format!("Alarm {id} closed{what}"))
+        }
+        "revoke-suppression" => {
+            let id = asked.number("id")?;
+            seen.give(Operation::RevokeSuppression { id: SuppressionId(id) }).await?;
+            said(format!("Suppression {id} revoked: it is told again"))
         }
         "ticket" => ticket_acts::open(seen, asked).await,
         "tickets" => ticket_acts::many(seen, asked).await,

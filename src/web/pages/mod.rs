@@ -12,6 +12,7 @@ pub(super) mod object;
 pub(super) mod overview;
 pub(super) mod public;
 pub(super) mod remarks;
+pub(crate) mod suppressions;
 pub(super) mod system;
 mod ticket_acts;
 mod ticket_form;

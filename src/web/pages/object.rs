@@ -18,6 +18,7 @@ use vigia_core::nagios::perfdata::{self, Metric};
 use vigia_core::nagios::threshold::Range;
 
 use super::LogLine;
+use super::suppressions::SuppressionRow;
 use crate::store::{Slice, Sorted};
 use crate::web::api::why;
 use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment, Ticket, TicketFilter, TicketSort};
@@ -61,6 +62,7 @@ struct ObjectPage {
     messages_at: String,
     comments: Vec<Remark>,
     downtimes: Vec<Planned>,
+    suppressions: Vec<SuppressionRow>,
     alarms: Vec<(String, String)>,
     tickets: Vec<(String, String)>,
     /// Services of the host, or the other services beside this one.
@@ -269,6 +271,7 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Pa
         messages_at: messages_at(&key),
         comments: comments(seen, &key),
         downtimes: downtimes(seen, &key),
+        suppressions: world.suppressions_of(&key).map(|one| SuppressionRow::in_force(seen, one)).collect(),
         alarms: world
             .records
             .alarms

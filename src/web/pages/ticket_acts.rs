@@ -12,7 +12,7 @@ use crate::desk::Role;
 use crate::web::backend::{Ticket, Trouble};
 use crate::web::error::Failure;
 use crate::web::frame::{Said, Seen};
-use crate::web::orders::{self, TicketFields};
+use crate::web::orders::{self, FieldError, TicketFields};
 use crate::web::tickets;
 
 /// Rows that one act may be for.
@@ -94,7 +94,7 @@ fn numbered(reference: &str) -> Result<TicketId, Failure> {
 
 async fn note(seen: &Seen, act: &str, asked: &Asked) -> Result<(TicketNote, &'static str), Not> {
     Ok(match act {
-        "close-ticket" => (orders::closing(asked.get("resolution"), asked.get("text"))?, "closed"),
+        "close-ticket" => (closing(seen, asked)?, "closed"),
         "reopen-ticket" => {
             let text = orders::text("text", asked.get("text"))?;
             (TicketNote { text, status: Some(TicketStatus::Open), ..TicketNote::default() }, "reopened")
@@ -106,11 +106,15 @@ async fn note(seen: &Seen, act: &str, asked: &Asked) -> Result<(TicketNote, &'st
                 status: tickets::status(asked.get("status"))?,
                 priority: orders::priority(asked.get("priority"))?,
                 in_charge: tickets::known_name(seen, "in charge", asked.get("in_charge")).await?,
-                resolution: None,
+                ..TicketNote::default()
             };
             (note, "noted")
         }
     })
+}
+
+fn closing(seen: &Seen, asked: &Asked) -> Result<TicketNote, FieldError> {
+    orders::closing(asked.get("resolution"), asked.get("text"), asked.get("expires"), &seen.eyes)
 }
 
 async fn edit(seen: &Seen, id: TicketId, asked: &Asked) -> Result<TicketEdit, Not> {
@@ -171,7 +175,7 @@ impl Wanted {
     async fn of(seen: &Seen, asked: &Asked) -> Result<Self, Not> {
         let note = |note: TicketNote, what: &str| Self::Note(note, what.to_owned());
         Ok(match asked.get("do") {
-            "close" => note(orders::closing(asked.get("resolution"), asked.get("text"))?, "closed"),
+            "close" => note(closing(seen, asked)?, "closed"),
             "transfer" => {
                 let in_charge = tickets::known_name(seen, "in charge", asked.get("in_charge")).await?;
                 let Some(name) = &in_charge else {

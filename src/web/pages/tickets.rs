@@ -9,6 +9,7 @@ use vigia_core::model::ticket::{PriorityWord, RESOLUTIONS, Reference, TicketClas
 use vigia_core::model::time::Timestamp;
 
 use super::act::Asked as Typed;
+use super::suppressions::SuppressionRow;
 use super::ticket_form::FieldView;
 use crate::desk::Role;
 use crate::store::tickets::Change;
@@ -109,6 +110,8 @@ struct TicketPage {
     types: Vec<String>,
     names: Vec<String>,
     may_delete: bool,
+    /// That closing it made, in force.
+    suppressions: Vec<SuppressionRow>,
     /// What was typed into one of its forms and was not taken, and why.
     typed: Typed,
     act: String,
@@ -298,6 +301,14 @@ async fn whole_page(seen: &Seen, whole: TicketWithNotes, typed: Typed, act: &str
         types: type_names(seen).await,
         names: tickets::names(seen).await.iter().map(ToString::to_string).collect(),
         may_delete: seen.may(Role::Admin),
+        suppressions: seen
+            .world
+            .records
+            .suppressions
+            .values()
+            .filter(|one| one.ticket == Some(ticket.head.reference()))
+            .map(|one| SuppressionRow::in_force(seen, one))
+            .collect(),
         ticket: view,
         typed,
         act: act.to_owned(),

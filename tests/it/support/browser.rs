@@ -157,9 +157,9 @@ impl Browser {
         element.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
-    /// Types into the first element that matches.
+    /// Types into the first element that matches, as soon as there is one: its page may still be coming.
     pub async fn fill(&self, css: &str, text: &str) {
-        let found = self.client.find(fantoccini::Locator::Css(css)).await;
+        let found = self.client.wait().at_most(PATIENCE).for_element(fantoccini::Locator::Css(css)).await;
         let element = found.unwrap_or_else(|error| panic!("{css}: {error}"));
         element.clear().await.unwrap_or_else(|error| panic!("{css}: {error}"));
         element.send_keys(text).await.unwrap_or_else(|error| panic!("{css}: {error}"));

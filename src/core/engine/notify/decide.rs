@@ -6,7 +6,7 @@
 //! problem waits for the verdict on the host, or on a host's parents. Test 18 is not there: a flexible downtime
 //! starts before this is asked.
 
-use crate::model::id::{Name, ObjectKey};
+use crate::model::id::{Name, ObjectKey, SuppressionId};
 use crate::model::message::MessageKind;
 use crate::model::notification::Hold;
 use crate::model::time::Timestamp;
@@ -26,6 +26,7 @@ pub(super) struct Facts {
     pub(super) is_wanted: bool,
     pub(super) is_acknowledged: bool,
     pub(super) suppressed_by: Option<Name>,
+    pub(super) false_positive: Option<SuppressionId>,
     pub(super) failed_master: Option<ObjectKey>,
     pub(super) was_told: bool,
     /// Of a problem that nobody was told of.
@@ -106,6 +107,9 @@ fn problem(facts: &Facts, now: Timestamp) -> Option<Hold> {
     if let Some(rule) = &facts.suppressed_by {
         return Some(Hold::Suppressed { rule: rule.clone() });
     }
+    if let Some(suppression) = facts.false_positive {
+        return Some(Hold::FalsePositive { suppression });
+    }
     if let Some(on) = &facts.failed_master {
         return Some(Hold::Dependency { on: on.clone() });
     }
@@ -163,6 +167,7 @@ mod tests {
             is_wanted: true,
             is_acknowledged: false,
             suppressed_by: None,
+            false_positive: None,
             failed_master: None,
             was_told: false,
             first_delay: None,
@@ -196,6 +201,7 @@ mod tests {
             is_wanted: false,
             is_acknowledged: true,
             suppressed_by: Some("quiet".into()),
+            false_positive: Some(SuppressionId(3)),
             failed_master: Some(ObjectKey::parse("db")),
             first_delay: Some(later),
             is_flapping: true,
@@ -206,13 +212,14 @@ mod tests {
             way: Way::HostDown,
             ..problem()
         };
-        let steps: [(&str, TakeAway); 16] = [
+        let steps: [(&str, TakeAway); 17] = [
             ("all-off", |f| f.all_off = false),
             ("outside-period", |f| f.outside = None),
             ("off", |f| f.is_off = false),
             ("soft", |f| f.is_hard = true),
             ("acknowledged", |f| f.is_acknowledged = false),
             ("suppressed", |f| f.suppressed_by = None),
+            ("false-positive", |f| f.false_positive = None),
             ("dependency", |f| f.failed_master = None),
             ("not-wanted", |f| f.is_wanted = true),
             ("first-delay", |f| f.first_delay = None),

@@ -46,6 +46,7 @@ impl Engine {
             is_wanted: is_wanted(policy, kind, M::any(status.state())),
             is_acknowledged: status.acknowledgement.is_some(),
             suppressed_by: if is_of_problem { self.suppressing_rule(object, now) } else { None },
+            false_positive: if is_of_problem { self.suppressed_by(object) } else { None },
             failed_master: if is_of_problem { self.failed_master(object, now) } else { None },
             was_told: told.told.is_some(),
             first_delay: self.first_delay(status, policy),

@@ -181,7 +181,9 @@ fn operation(act: &Act, now: Timestamp) -> Option<Operation> {
                 ..TicketNote::default()
             }),
         },
-        Act::CloseAlarm { number } => Operation::CloseAlarm { alarm: AlarmId(number), comment: "".into() },
+        Act::CloseAlarm { number } => {
+            Operation::CloseAlarm { alarm: AlarmId(number), comment: "".into(), false_positive: None }
+        }
         Act::Recheck { object, forced } => Operation::Recheck { subject: subject(object), at: now, forced },
     })
 }

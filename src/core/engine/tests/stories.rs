@@ -228,8 +228,12 @@ fn an_alarm_that_a_person_closed_is_not_raised_again_for_the_same_problem() {
     let mut story = Story::new(web());
     story.sees(0, "web", 0).sees(0, "web/http", 2);
     let alarm = AlarmId(1);
-    story.orders(1, Operation::CloseAlarm { alarm, comment: "known".into() }).unwrap();
-    assert!(story.orders(1, Operation::CloseAlarm { alarm, comment: "again".into() }).is_err());
+    story.orders(1, Operation::CloseAlarm { alarm, comment: "known".into(), false_positive: None }).unwrap();
+    assert!(
+        story
+            .orders(1, Operation::CloseAlarm { alarm, comment: "again".into(), false_positive: None })
+            .is_err()
+    );
     story.sees(100, "web/http", 2).sees(200, "web/http", 1).sees(300, "web/http", 2);
     let restored = story.engine.to_restored();
     let inventory = Arc::clone(&story.engine.world().inventory);
