@@ -1,6 +1,6 @@
 # Each target is a line or a script in tests/setup/. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long core lint deb docs deny bench-scan accept tools
+.PHONY: help run test test-long core lint deb docs deny bench accept tools
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,9 +30,10 @@ docs: ## write the generated pages anew
 deny: ## licences, bans and sources of all dependencies
 	cargo deny --all-features check bans licenses sources
 
-bench-scan: ## scans beside nmap: wall time, CPU, memory (root, release build)
-	cargo build --release
-	tests/setup/bench_scan.py target/release/vigia
+bench: ## beside the peers and bare limits, one table; ROWS=tcp,scan,… for some of it
+	@tests/setup/toolchain.sh
+	@tests/setup/packages.sh build bench
+	@python3 -B tests/bench/run.py $(if $(ROWS),--rows $(ROWS),--write)
 
 accept: ## take changed snapshots, after reading them
 	INSTA_UPDATE=always cargo test --workspace
