@@ -21,6 +21,7 @@ pub mod nmap;
 mod nmap_xml;
 mod opening;
 mod os_guess;
+mod pace;
 pub mod page;
 pub mod plan;
 pub mod ports;

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -18,11 +18,12 @@ use vigia_checks::liveness::{self, Sign as TcpSign};
 use vigia_checks::{Resolver, Shared};
 
 use super::finding::{Finding, Service, Sign, Sweep, Transport};
-use super::knock::{Host, Pace};
+use super::knock::Host;
 use super::mac::Vendors;
 use super::mirage;
 use super::neighbours::{self, Standing};
 use super::opening::Visit;
+use super::pace::Pace;
 use super::plan::{Depth, Plan};
 use super::targets::Targets;
 use super::timing::Limits;
@@ -74,7 +75,8 @@ impl Stage {
 pub struct Scanner {
     shared: Shared,
     resolver: Resolver,
-    vendors: Vendors,
+    /// Megabytes of text are read when the first network card asks for it.
+    vendors: LazyLock<Vendors>,
 }
 
 /// A name server that is silent costs this much a host, and a few hosts only.
@@ -87,7 +89,7 @@ const TALKS: usize = 8;
 
 impl Scanner {
     pub fn new(shared: Shared) -> Self {
-        Self { shared, resolver: Resolver::new(), vendors: Vendors::of_system() }
+        Self { shared, resolver: Resolver::new(), vendors: LazyLock::new(Vendors::of_system) }
     }
 
     /// What `checks` share, for whoever tries what was found.
@@ -379,7 +381,8 @@ impl<'a> Scan<'a> {
         let known: HashMap<IpAddr, neighbours::Neighbour> = neighbours::all().unwrap_or_default();
         for finding in findings {
             finding.mac = known.get(&finding.address).map(|one| one.mac);
-            finding.vendor = finding.mac.and_then(|mac| self.scanner.vendors.of(mac)).map(str::to_owned);
+            let real = finding.mac.filter(|mac| !mac.is_locally_administered());
+            finding.vendor = real.and_then(|mac| self.scanner.vendors.of(mac)).map(str::to_owned);
         }
     }
 
