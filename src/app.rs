@@ -162,7 +162,8 @@ fn build(options: &Options, report: &mut dyn Write) -> Result<Built, StartError>
     }
     let opened = Store::open(&settings.store.path, clock.clone())?;
     opened.store.set_retention(configuration::retention(&settings));
-    let desk = Desk::new(opened.store.clone(), configuration::policy(&settings));
+    let desk = Desk::new(opened.store.clone(), configuration::policy(&settings), &options.state_dir);
+    desk.files().set_limits(configuration::file_limits(&settings));
     let engine = Engine::new(configuration.inventory(), opened.restored, clock.now());
     let listen = if options.listen.is_empty() { &settings.web.listen } else { &options.listen };
     let control = options.state_dir.join("control.sock");
@@ -260,6 +261,8 @@ fn start(built: Built) -> Running {
     let about = (&handle, &built.store, built.state_dir.as_path());
     let secure = house.secure(&mut parts, &configuration);
     house.start(&mut parts, &configuration, about, delivery.clone());
+    let files = built.desk.files();
+    parts.spawn(housekeeping::PART, |stop| files.run(stop));
     let (health, load) = (configuration.health.clone(), configuration.load.clone());
     let (clock, meters) = (built.clock, built.meters);
     let reloader = reload::Wiring { requests, inbox, health, load, watcher, clock, meters };

@@ -18,7 +18,7 @@ use crate::config::problem;
 use crate::config::settings::{SelfMonitoring, Settings, SmtpTls};
 use crate::config::{self, Loaded, templates};
 use crate::deliver;
-use crate::desk::{Desk, Policy};
+use crate::desk::{Desk, FileLimits, Policy};
 use crate::os::watch::{Files, Sources};
 use crate::runtime::reload::{self, ConfigHealth, Findings, Fresh, Load, Quarantined};
 use crate::runtime::{Limits, Tools};
@@ -308,6 +308,7 @@ impl Concerned {
         self.tools.refresh();
         self.store.set_retention(retention(settings));
         self.desk.set_policy(policy(settings));
+        self.desk.files().set_limits(file_limits(settings));
         if let Some(logs) = &self.logs {
             logs.set_level(level(settings));
         }
@@ -428,6 +429,10 @@ pub(super) fn retention(settings: &Settings) -> Retention {
         audit: kept.audit,
         scans: kept.scans,
     }
+}
+
+pub(super) fn file_limits(settings: &Settings) -> FileLimits {
+    FileLimits { one: settings.tickets.attachment_max, all: settings.tickets.attachments_max }
 }
 
 pub(super) fn policy(settings: &Settings) -> Policy {

@@ -14,7 +14,7 @@ use crate::os::files::{self, FileError, Kind};
 use crate::store;
 
 /// Folders below the state folder that are part of the state. Locks and sockets are not.
-pub(super) const FOLDERS: &[&str] = &["last-good", "discovered", "discovery"];
+pub(super) const FOLDERS: &[&str] = &["last-good", "discovered", "discovery", "attachments"];
 
 /// The database in the archive.
 pub(super) const DATABASE: &str = "vigia.db";
@@ -207,7 +207,7 @@ fn below(folder: &Path, name: &str, found: &mut Vec<(String, PathBuf)>) {
         let Some(inside) = path.file_name().and_then(|inside| inside.to_str()) else { continue };
         let name = format!("{name}/{inside}");
         match kind {
-            Ok(Kind::File) if inside != "lock" => found.push((name, path)),
+            Ok(Kind::File) if inside != "lock" && !draft::is_unfinished(inside) => found.push((name, path)),
             Ok(Kind::Folder) => below(&path, &name, found),
             Ok(Kind::File | Kind::Other) | Err(_) => {}
         }

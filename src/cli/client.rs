@@ -30,8 +30,10 @@ pub(super) struct Client {
 #[derive(Debug)]
 struct Reply {
     status: StatusCode,
-    body: Value,
+    body: bytes::Bytes,
 }
+
+const JSON: &str = "application/json";
 
 impl Client {
     pub(super) fn of(common: &Common) -> Self {
@@ -58,10 +60,27 @@ impl Client {
         self.ask(Method::POST, target, Some(body))
     }
 
+    /// A form with files, `multipart/form-data` with this boundary.
+    pub(super) fn send_form(&self, target: &Target, boundary: &str, form: Vec<u8>) -> Result<Value, Failure> {
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let reply = self.talk(Method::POST, target, &kind, form)?;
+        Ok(json_or_text(&reply.body))
+    }
+
+    /// What is no JSON.
+    pub(super) fn get_bytes(&self, target: &Target) -> Result<bytes::Bytes, Failure> {
+        Ok(self.talk(Method::GET, target, JSON, Vec::new())?.body)
+    }
+
     fn ask(&self, method: Method, target: &Target, body: Option<&Value>) -> Result<Value, Failure> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        Ok(json_or_text(&self.talk(method, target, JSON, body.into_bytes())?.body))
+    }
+
+    fn talk(&self, method: Method, target: &Target, kind: &str, body: Vec<u8>) -> Result<Reply, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let reply = runtime.block_on(async {
-            tokio::time::timeout(self.patience, self.exchange(method, target, body)).await
+            tokio::time::timeout(self.patience, self.exchange(method, target, kind, body)).await
         });
         let late = || {
             let waited = self.patience.as_secs();
@@ -69,14 +88,15 @@ impl Client {
                 .hint("it may be overloaded; its log says more")
         };
         let reply = reply.map_err(|_elapsed| late())??;
-        if reply.status.is_success() { Ok(reply.body) } else { Err(refusal(&reply)) }
+        if reply.status.is_success() { Ok(reply) } else { Err(refusal(&reply)) }
     }
 
     async fn exchange(
         &self,
         method: Method,
         target: &Target,
-        body: Option<&Value>,
+        kind: &str,
+        body: Vec<u8>,
     ) -> Result<Reply, Failure> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let broken = |error: &dyn std::fmt::Display| {
@@ -90,15 +110,15 @@ impl Client {
             .uri(&target.text)
             .header(header::HOST, "localhost")
             .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(bytes::Bytes::from(body.map(Value::to_string).unwrap_or_default())))
+            .header(header::CONTENT_TYPE, kind)
+            .body(Full::new(bytes::Bytes::from(body)))
             .map_err(|error| broken(&error))?;
         let answer = async {
             let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
             let status = response.status();
             let whole = Limited::new(response.into_body(), MOST).collect().await;
             let bytes = whole.map_err(|error| broken(&error))?.to_bytes();
-            Ok(Reply { status, body: json_or_text(&bytes) })
+            Ok(Reply { status, body: bytes })
         };
         // The connection must be driven for the answer to come; its own end says nothing we need.
         tokio::pin!(answer);
@@ -150,7 +170,8 @@ fn json_or_text(bytes: &[u8]) -> Value {
 
 /// What the daemon said against it.
 fn refusal(reply: &Reply) -> Failure {
-    let text = |name: &str| reply.body.get(name).and_then(Value::as_str).map(super::table::clean);
+    let body = json_or_text(&reply.body);
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(super::table::clean);
     let other = || format!("vigia answered {}", reply.status);
     let failure = Failure::new(Exit::REFUSED, text("error").unwrap_or_else(other));
     match text("hint") {

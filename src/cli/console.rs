@@ -48,6 +48,12 @@ impl Failure {
     }
 }
 
+impl From<crate::os::files::FileError> for Failure {
+    fn from(error: crate::os::files::FileError) -> Self {
+        Self::new(Exit::REFUSED, crate::telemetry::Chain(&error).to_string())
+    }
+}
+
 /// Writing to the console failed. The reader went away (`| head`), or the disk behind it is full.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

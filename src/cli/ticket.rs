@@ -1,5 +1,6 @@
 //! `vigia ticket`: work for people.
 
+mod files;
 mod types;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::table::{Style, Table, clean, clean_lines, items, moment, number, obje
 use super::{Answer, Common, Console, Exit, Format};
 use crate::os::clock::Clock;
 
-/// List, read, open, note, edit, close and reopen tickets
+/// List, read, open, note, edit, close and reopen tickets, and attach files to them
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Examples:
   vigia ticket list
@@ -66,6 +67,14 @@ enum Act {
     /// Delete a ticket with its notes; its number is never used again
     #[command(before_help = "Example:\n  vigia ticket delete CUS17")]
     Delete { reference: String },
+    /// Attach files to a ticket
+    #[command(
+        before_help = "Example:\n  vigia ticket attach AVA01 screenshot.png dmesg.txt -m 'as it looked at 3:10'"
+    )]
+    Attach(files::Attach),
+    /// Save an attachment as a file
+    #[command(before_help = "Example:\n  vigia ticket save 7 screenshot.png")]
+    Save(files::Save),
     /// List, add, change and delete types of tickets
     #[command(subcommand, before_help = "Example:\n  vigia ticket type list")]
     Type(types::Types),
@@ -217,6 +226,8 @@ impl Ticket {
                 done(common, console, &act(reference, "unsubscribe", json!({"name": name}))?)
             }
             Act::Delete { reference } => done(common, console, &act(reference, "delete", json!({}))?),
+            Act::Attach(attach) => attach.run(&client, common, console),
+            Act::Save(save) => save.run(&client, common, console),
             Act::Type(types) => types.run(&client, common, console),
             Act::Note(note) => done(common, console, &act(&note.reference, "note", note.body())?),
             Act::Close { reference, text, resolution, until } => {
@@ -422,6 +433,15 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
         for line in clean_lines(text(note, "text")).lines() {
             writeln!(out, "  {line}")?;
         }
+    }
+    let files: Vec<&Value> =
+        item.get("attachments").and_then(Value::as_array).into_iter().flatten().collect();
+    if !files.is_empty() {
+        writeln!(out, "\nattachments")?;
+    }
+    for file in files {
+        let size = crate::desk::files::size(u64::try_from(number(file, "size")).unwrap_or(0));
+        writeln!(out, "  {:<5} {}  {size}", number(file, "id"), clean(text(file, "name")))?;
     }
     Ok(Exit::DONE)
 }

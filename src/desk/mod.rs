@@ -4,6 +4,7 @@
 //! writes them into the audit itself. What has no engine behind it (log in, users) is recorded here.
 
 pub mod audit;
+pub mod files;
 mod password;
 pub mod rights;
 mod secret;
@@ -13,6 +14,7 @@ mod tests;
 mod users;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use vigia_core::model::time::Timestamp;
 
 use crate::store::{Store, StoreError};
 
+pub use files::{FileLimits, FileTrouble, Files};
 pub use password::Password;
 pub use rights::Role;
 pub use secret::Token;
@@ -64,6 +67,7 @@ pub struct Desk {
 struct Shared {
     store: Store,
     policy: Mutex<Policy>,
+    files: Files,
     hasher: Hasher,
     /// Wrong tries under names that do not exist, so that they lock like those that do.
     strangers: Mutex<HashMap<String, Tries>>,
@@ -91,8 +95,10 @@ pub enum DeskError {
 }
 
 impl Desk {
-    pub fn new(store: Store, policy: Policy) -> Self {
+    /// What people attach lies below the state folder.
+    pub fn new(store: Store, policy: Policy, state_dir: &Path) -> Self {
         let shared = Shared {
+            files: Files::new(store.clone(), state_dir.join("attachments")),
             store,
             policy: Mutex::new(policy),
             hasher: Hasher::default(),
@@ -108,6 +114,10 @@ impl Desk {
     /// From the next request on; a reload may change it.
     pub fn set_policy(&self, policy: Policy) {
         *self.shared.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    pub fn files(&self) -> Files {
+        self.shared.files.clone()
     }
 
     fn store(&self) -> &Store {

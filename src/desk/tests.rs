@@ -22,7 +22,7 @@ fn open(folder: &Path, now: i64) -> House {
     let clock = Clock::starting_at(Timestamp::from_second(now));
     let opened = Store::open(&folder.join("vigia.db"), clock.clone()).unwrap();
     let writer = opened.writer.start(Arc::new(World::default()), tokio::sync::mpsc::channel(1).0);
-    House { desk: Desk::new(opened.store, Policy::default()), clock, writer }
+    House { desk: Desk::new(opened.store, Policy::default(), folder), clock, writer }
 }
 
 fn root() -> Who {

@@ -43,6 +43,11 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether this is the name of a file that somebody is writing.
+pub fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(UNFINISHED)
+}
+
 /// Removes what processes that are gone left unfinished in `folder`.
 pub fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -80,6 +85,11 @@ impl Draft {
             .open(scratch.path())
             .map_err(FileError::on("write", path))?;
         Ok(Self { file, scratch, path: path.to_path_buf() })
+    }
+
+    /// The same in another place of the same file system: for what is called by what it holds.
+    pub fn keep_as(self, path: &Path) -> Result<(), FileError> {
+        Self { path: path.to_path_buf(), ..self }.keep()
     }
 
     /// Puts it in its place, on the disk.

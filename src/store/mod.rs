@@ -8,6 +8,7 @@ mod absent;
 pub mod alarms;
 pub mod anomalies;
 pub mod assets;
+pub mod attachments;
 pub mod audit;
 pub mod backup;
 pub mod comments;

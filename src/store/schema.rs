@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_assets.sql"),
     include_str!("migrations/0009_tickets.sql"),
     include_str!("migrations/0010_suppressions.sql"),
+    include_str!("migrations/0011_attachments.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

@@ -14,6 +14,7 @@ use vigia_core::model::operation::{Fields, TicketNote};
 use vigia_core::model::ticket::{PriorityWord, Reference, TicketClass, TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
+use super::attachments::{self, Attachment, Place};
 use super::query::{Conditions, Page, Slice, Sorted};
 use super::rows::{self, maybe_time, signed, time, unsigned};
 
@@ -80,6 +81,8 @@ pub struct TicketWithNotes {
     pub notes: Vec<Note>,
     /// Who hears of each change.
     pub subscribers: Vec<Arc<str>>,
+    /// Oldest first.
+    pub files: Vec<Attachment>,
 }
 
 /// Which tickets, and in which order.
@@ -100,7 +103,7 @@ pub struct TicketFilter {
     /// Has any part in it: submitter, in charge, or wrote a note.
     pub with: Option<String>,
     pub tag: Option<String>,
-    /// Anywhere in title, text, fields, notes, and the names of host and service, whatever its case.
+    /// Anywhere in title, text, fields, notes, and the names of files, host and service, whatever its case.
     pub text: Option<String>,
     /// Unless said otherwise: the newest first.
     pub sorted: Sorted<TicketSort>,
@@ -310,8 +313,10 @@ fn holding(conditions: &mut Conditions, text: &str) {
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     conditions.bound(
         "(ticket.id IN (SELECT rowid >> 20 FROM ticket_text WHERE ticket_text MATCH ?) OR ticket.object IN \
-         (SELECT id FROM object WHERE host || '/' || service LIKE ? ESCAPE '\\'))",
-        [format!("\"{}\"", text.replace('"', "\"\"")), format!("%{escaped}%")].map(Value::Text),
+         (SELECT id FROM object WHERE host || '/' || service LIKE ? ESCAPE '\\') OR ticket.id IN \
+         (SELECT ticket FROM attachment WHERE name LIKE ? ESCAPE '\\'))",
+        [format!("\"{}\"", text.replace('"', "\"\"")), format!("%{escaped}%"), format!("%{escaped}%")]
+            .map(Value::Text),
     );
 }
 
@@ -338,7 +343,8 @@ pub fn ticket(connection: &Connection, id: TicketId) -> rusqlite::Result<Option<
         .prepare_cached("SELECT name FROM ticket_subscriber WHERE ticket = ?1 ORDER BY name")?
         .query_map([signed(id.0)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(TicketWithNotes { ticket, notes, subscribers }))
+    let files = attachments::at(connection, Place::Ticket(id))?;
+    Ok(Some(TicketWithNotes { ticket, notes, subscribers, files }))
 }
 
 /// Tags in use, and how many tickets have each.

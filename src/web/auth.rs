@@ -318,8 +318,13 @@ pub(crate) async fn require(State(needs): State<Option<Role>>, request: Request,
     if let (Some(_), Some(needs)) = (&seen.viewer.name, needs) {
         return Failure::Forbidden { needs }.into_response();
     }
+    // Files cannot be kept over a login: whoever had chosen some chooses again.
+    let has_files = crate::web::upload::is_multipart(request.headers());
     let (path, is_form) =
         (seen.path.clone(), request.method() == Method::POST && !seen.path.starts_with("/api/"));
+    if is_form && has_files {
+        return Failure::NotLoggedIn { next: "/".to_owned() }.into_response();
+    }
     if !is_form {
         return Failure::NotLoggedIn { next: path }.into_response();
     }

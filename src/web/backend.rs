@@ -19,11 +19,12 @@ use vigia_core::model::ticket::Reference;
 use vigia_core::model::time::Timestamp;
 
 use crate::assets::Assets;
-use crate::desk::{ProgramToken, Role};
+use crate::desk::{Files, ProgramToken, Role};
 
 pub use crate::discovery::insert::{Inserted, Properties};
 pub use crate::discovery::jobs::{Ask, Board, Chosen};
 pub use crate::discovery::summary::Summary;
+pub use crate::store::attachments::{Attachment, Place};
 pub use crate::store::outbox::{Listed, OutboxFilter, Way};
 pub use crate::store::scans::ScanRow;
 pub use crate::store::suppressions::{Kept as KeptSuppression, SuppressionFilter};
@@ -140,6 +141,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether `name` hears of each change of the ticket.
     fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>>;
+
+    /// What people attach. Files and rows with their own acts; nothing of it is in the world.
+    fn files(&self) -> Files;
 
     /// The token of a new session, or why not.
     fn login(&self, name: String, password: String, from: String) -> Answer<'_, Result<String, Trouble>>;

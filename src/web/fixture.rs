@@ -4,6 +4,7 @@
 mod assets;
 mod backend;
 mod messages;
+mod records;
 mod scans;
 mod site;
 
@@ -43,7 +44,7 @@ use super::backend::{
     UserChange, Wanted, Way,
 };
 
-use crate::desk::{ProgramToken, Role};
+use crate::desk::{Files, ProgramToken, Role};
 use crate::store::tickets::Change;
 
 pub(crate) use self::backend::Fixture;

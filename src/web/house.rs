@@ -135,6 +135,21 @@ impl From<DeskError> for Trouble {
     }
 }
 
+impl From<desk::FileTrouble> for Trouble {
+    fn from(error: desk::FileTrouble) -> Self {
+        match error {
+            desk::FileTrouble::Missing(_) | desk::FileTrouble::NoTicket(_) => {
+                Self::Missing(error.to_string())
+            }
+            desk::FileTrouble::Refused(text) => Self::Refused(text),
+            desk::FileTrouble::Store(error) => error.into(),
+            desk::FileTrouble::Damaged(_) | desk::FileTrouble::File(_) | desk::FileTrouble::Stopping => {
+                Self::Unavailable(crate::telemetry::Chain(&error).to_string())
+            }
+        }
+    }
+}
+
 impl From<EditError> for Trouble {
     fn from(error: EditError) -> Self {
         match error {
@@ -162,6 +177,9 @@ impl Backend for House {
     fn order(&self, order: Order) -> Answer<'_, Result<Done, Trouble>> {
         Box::pin(async move {
             let done = self.handle.order(self.with_anomaly(order).await?).await?;
+            if done.events.iter().any(|event| matches!(event.what, What::TicketDeleted { .. })) {
+                self.desk.files().look_soon();
+            }
             let ticket = opened_ticket(&done.events);
             let mut answer = Done::default();
             for event in &done.events {
@@ -385,6 +403,10 @@ impl Backend for House {
         Box::pin(self.subscribe_to(id, name, is_to, by))
     }
 
+    fn files(&self) -> desk::Files {
+        self.desk.files()
+    }
+
     fn login(&self, name: String, password: String, from: String) -> Answer<'_, Result<String, Trouble>> {
         Box::pin(async move {
             let origin = desk::Origin { peer: Some(from), agent: None };
@@ -548,7 +570,7 @@ fn sorted<T: Copy + Default>(
 }
 
 /// The person of a door, for the desk's audit.
-fn who(by: By) -> Who {
+pub(super) fn who(by: By) -> Who {
     Who { name: by.name.to_string(), role: by.role, contact: None, sight: None, peer: Some(by.from) }
 }
 

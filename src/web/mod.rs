@@ -22,6 +22,7 @@ mod routes;
 pub mod serve;
 mod tickets;
 pub mod tls;
+mod upload;
 mod view;
 pub(crate) mod words;
 

@@ -23,8 +23,13 @@ use crate::desk::Role;
 
 /// A batch of a thousand passive results with long output fits.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// Addresses that take files, which have limits of their own (`desk::files`): beyond this nobody even listens.
+const UPLOADS: &[&str] = &["/act/{act}", "/api/v1/tickets/{reference}/attachments"];
+const UPLOAD_LIMIT: usize = 1 << 30;
 /// Until the head of an answer; an event stream then goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same where files come in, from a telephone on a train.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Where metrics are unless `metrics.path` says otherwise.
 const METRICS: &str = "/metrics";
@@ -83,6 +88,7 @@ pub(super) const ROUTES: &[Route] = &[
     edit("/discovery", || post(pages::discovery::start)),
     look("/discovery/{id}", || get(pages::discovery::scan)),
     edit("/discovery/{id}", || post(pages::discovery::insert)),
+    look("/attachments/{id}", || get(pages::files::download)),
     look("/ticket-types", || get(pages::ticket_types::page)),
     edit("/ticket-types", || post(pages::ticket_types::submit)),
     look("/config", || get(pages::system::config)),
@@ -148,6 +154,9 @@ pub(super) const ROUTES: &[Route] = &[
     act("/api/v1/result", || post(api::acts::result)),
     act("/api/v1/results", || post(api::acts::results)),
     act("/api/v1/tickets", || post(api::tickets::open)),
+    act("/api/v1/tickets/{reference}/attachments", || post(api::files::attach)),
+    look("/api/v1/attachments/{id}", || get(pages::files::download)),
+    rule("/api/v1/attachments/{id}/delete", || post(api::files::delete)),
     act("/api/v1/tickets/{reference}/note", || post(api::tickets::note)),
     act("/api/v1/tickets/{reference}/close", || post(api::tickets::close)),
     act("/api/v1/tickets/{reference}/reopen", || post(api::tickets::reopen)),
@@ -186,7 +195,15 @@ pub(super) const ROUTES: &[Route] = &[
 pub(super) fn router(web: &Web) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let checked = (route.call)().route_layer(from_fn_with_state(route.needs, auth::require));
+        let (limit, patience) = if UPLOADS.contains(&route.path) {
+            (UPLOAD_LIMIT, UPLOAD_PATIENCE)
+        } else {
+            (BODY_LIMIT, PATIENCE)
+        };
+        let checked = (route.call)()
+            .route_layer(from_fn_with_state(route.needs, auth::require))
+            .route_layer(RequestBodyLimitLayer::new(limit))
+            .route_layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, patience));
         router = router.route(if route.path == METRICS { metrics_path(web) } else { route.path }, checked);
     }
     let router = router
@@ -194,7 +211,6 @@ pub(super) fn router(web: &Web) -> Router {
         .method_not_allowed_fallback(|| async {
             Failure::Wrong("This address does not take that method.".to_owned())
         })
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(from_fn_with_state(web.clone(), auth::admit));
     around(web, router)
 }
@@ -232,7 +248,7 @@ fn around(web: &Web, router: Router<Web>) -> Router {
         .with_state(web.clone())
         .layer(csrf(web))
         .layer(CompressionLayer::new().compress_when(whole_bodies()))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, UPLOAD_PATIENCE + PATIENCE))
         .layer(CatchPanicLayer::custom(move |panic: Box<dyn Any + Send>| caught(&counted, &panic)))
         .layer(from_fn(headers))
 }
@@ -275,7 +291,8 @@ const HEADERS: &[(&str, &str)] = &[
 async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
-        response.headers_mut().insert(*name, HeaderValue::from_static(value));
+        // What is not ours to vouch for, a file that somebody attached, is given out with a stricter policy.
+        response.headers_mut().entry(*name).or_insert(HeaderValue::from_static(value));
     }
     // Old figures must not come back from a cache and look new.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

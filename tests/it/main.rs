@@ -7,6 +7,7 @@
 
 mod acts;
 mod assets;
+mod attachments;
 mod backup;
 mod bad_input;
 mod browser;

@@ -9,6 +9,7 @@ use vigia_core::model::operation::{Fields, TicketEdit, TicketNote};
 use vigia_core::model::ticket::{TicketHead, TicketStatus};
 use vigia_core::model::time::Timestamp;
 
+use super::super::attachments;
 use super::super::rows::{self, micros, signed};
 use super::{Change, Ticket, types, whole};
 
@@ -237,6 +238,7 @@ pub(in crate::store) fn delete(db: &Connection, id: TicketId, at: Timestamp) -> 
     for table in ["ticket_note", "ticket_tag", "ticket_subscriber"] {
         db.execute(&format!("DELETE FROM {table} WHERE ticket = ?1"), [signed(id.0)])?;
     }
+    attachments::remove_all(db, id)?;
     db.prepare_cached("UPDATE ticket SET deleted = ?2, title = '', text = '', extra = '{}' WHERE id = ?1")?
         .execute((signed(id.0), at.as_micros()))?;
     Ok(())

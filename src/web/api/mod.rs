@@ -3,6 +3,7 @@
 pub(super) mod acts;
 pub(super) mod assets;
 pub(super) mod discovery;
+pub(super) mod files;
 pub(super) mod messages;
 pub(super) mod objects;
 pub(super) mod process;

@@ -44,6 +44,7 @@ pub(crate) async fn one(
     let mut item = item(&seen, &whole.ticket);
     if let Some(fields) = item.as_object_mut() {
         fields.insert("notes".to_owned(), whole.notes.iter().map(note_item).collect());
+        fields.insert("attachments".to_owned(), whole.files.iter().map(super::files::item).collect());
         fields.insert("subscribers".to_owned(), whole.subscribers.iter().map(|name| &**name).collect());
     }
     Ok(Json(item))

@@ -2,10 +2,10 @@
 //! and what it does when it is sent.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, Form};
 use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey, SuppressionId};
@@ -13,12 +13,14 @@ use vigia_core::model::operation::Operation;
 
 use super::{ticket_acts, ticket_form};
 use crate::desk::Role;
+use crate::desk::files::Received;
 use crate::web::auth;
 use crate::web::backend::Trouble;
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Said, Seen, Undo, safe_back};
 use crate::web::orders::{self, Answers, FieldError};
 use crate::web::query::Pairs;
+use crate::web::upload::Sent;
 use crate::web::view::{Row, Rows};
 use crate::web::words;
 
@@ -137,6 +139,10 @@ pub(crate) async fn form(
     let asked = Asked(pairs);
     match act.as_str() {
         "ticket" => ticket_form::show(&seen, &asked, None).await,
+        // Back from a login: what was typed is on the page of its ticket.
+        _ if ticket_acts::is_of_one(&act) => {
+            super::tickets::again(&seen, &act, &asked, "", StatusCode::OK).await
+        }
         _ => show(&seen, &act, asked, None),
     }
 }
@@ -198,11 +204,15 @@ fn preview(seen: &Seen, act: &str, asked: &Asked, objects: &[ObjectKey]) -> Stri
 pub(crate) async fn submit(
     Extension(seen): Extension<Seen>,
     Path(act): Path<String>,
-    Form(pairs): Form<Pairs>,
+    sent: Sent,
 ) -> Result<Response, Failure> {
-    let asked = Asked(pairs);
+    let asked = Asked(sent.pairs);
     let back = safe_back(asked.get("back"));
-    match perform(&seen, &act, &asked).await {
+    let done = match sent.problem {
+        Some(problem) => Err(problem.into()),
+        None => perform(&seen, &act, &asked, sent.files).await,
+    };
+    match done {
         Ok((said, to)) => {
             let mut response = Redirect::to(&to.unwrap_or(back)).into_response();
             auth::say(&mut response, &said);
@@ -211,10 +221,11 @@ pub(crate) async fn submit(
         Err(Not::Field(error)) if act == "ticket" => ticket_form::show(&seen, &asked, Some(error)).await,
         // What was typed stays on the page of its ticket, beside what is wrong or what somebody else changed.
         Err(Not::Field(error)) if ticket_acts::is_of_one(&act) => {
-            super::tickets::again(&seen, &asked, &error.to_string(), StatusCode::UNPROCESSABLE_ENTITY).await
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            super::tickets::again(&seen, &act, &asked, &error.to_string(), status).await
         }
         Err(Not::Done(Failure::Changed(text))) if ticket_acts::is_of_one(&act) => {
-            super::tickets::again(&seen, &asked, &text, StatusCode::CONFLICT).await
+            super::tickets::again(&seen, &act, &asked, &text, StatusCode::CONFLICT).await
         }
         Err(Not::Field(error)) => show(&seen, &act, asked, Some(error)),
         Err(Not::Done(failure)) => Err(failure),
@@ -256,7 +267,7 @@ fn said_with_undo(text: String, action: &str, fields: Vec<(String, String)>) -> 
     Ok((Said { text, undo }, None))
 }
 
-async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
+async fn perform(seen: &Seen, act: &str, asked: &Asked, files: Vec<Received>) -> Outcome {
     match act {
         "acknowledge" => acknowledge(seen, asked).await,
         "remove-acknowledgement" => {
@@ -314,9 +325,9 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
             seen.give(Operation::RevokeSuppression { id: SuppressionId(id) }).await?;
             said(format!("Suppression {id} revoked: it is told again"))
         }
-        "ticket" => ticket_acts::open(seen, asked).await,
+        "ticket" => ticket_acts::open(seen, asked, files).await,
         "tickets" => ticket_acts::many(seen, asked).await,
-        _ if ticket_acts::is_of_one(act) => ticket_acts::perform(seen, act, asked).await,
+        _ if ticket_acts::is_of_one(act) => ticket_acts::perform(seen, act, asked, files).await,
         "reload" if seen.may(Role::Admin) => {
             let report = seen.web.backend.reload(seen.by(), false).await?;
             said(format!(

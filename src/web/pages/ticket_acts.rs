@@ -9,9 +9,11 @@ use vigia_core::model::ticket::TicketStatus;
 use super::act::{Asked, Not, Outcome, said};
 use super::tickets::ticket_id;
 use crate::desk::Role;
-use crate::web::backend::{Ticket, Trouble};
+use crate::desk::files::Received;
+use crate::web::backend::{Place, Ticket, Trouble};
 use crate::web::error::Failure;
 use crate::web::frame::{Said, Seen};
+use crate::web::house::who;
 use crate::web::orders::{self, FieldError, TicketFields};
 use crate::web::tickets;
 
@@ -27,12 +29,13 @@ pub(super) fn is_of_one(act: &str) -> bool {
             | "reopen-ticket"
             | "edit-ticket"
             | "delete-ticket"
+            | "delete-attachment"
             | "subscribe-ticket"
             | "unsubscribe-ticket"
     )
 }
 
-pub(super) async fn open(seen: &Seen, asked: &Asked) -> Outcome {
+pub(super) async fn open(seen: &Seen, asked: &Asked, files: Vec<Received>) -> Outcome {
     let class = tickets::class(asked.get("class"))?;
     let own = class.map(|class| class.fields()).unwrap_or_default();
     let ticket = orders::new_ticket(TicketFields {
@@ -49,11 +52,20 @@ pub(super) async fn open(seen: &Seen, asked: &Asked) -> Outcome {
     })?;
     let done = seen.give(Operation::OpenTicket { ticket: Box::new(ticket) }).await?;
     let Some(reference) = done.ticket else { return said("Ticket opened") };
-    let told = Said { text: format!("Ticket {reference} opened"), undo: None };
+    let mut text = format!("Ticket {reference} opened");
+    if !files.is_empty() {
+        let attached =
+            seen.web.backend.files().attach(&who(seen.by()), Place::Ticket(reference.id), files).await;
+        // The ticket is there: whoever opened it must not send it again.
+        if let Err(trouble) = attached {
+            text.push_str(&format!(", without its files: {}", Trouble::from(trouble)));
+        }
+    }
+    let told = Said { text, undo: None };
     Ok((told, Some(format!("/tickets/{reference}"))))
 }
 
-pub(super) async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
+pub(super) async fn perform(seen: &Seen, act: &str, asked: &Asked, files: Vec<Received>) -> Outcome {
     let reference = asked.get("ticket");
     let id = numbered(reference)?;
     let version = asked.get("version").parse().ok();
@@ -68,7 +80,13 @@ pub(super) async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
             let told = Said { text: format!("Ticket {reference} deleted"), undo: None };
             Ok((told, Some("/tickets".to_owned())))
         }
-        "delete-ticket" => Err(Failure::Forbidden { needs: Role::Admin }.into()),
+        "delete-attachment" if seen.may(Role::Admin) => {
+            let number = asked.get("attachment").parse().unwrap_or_default();
+            let files = seen.web.backend.files();
+            let gone = files.delete(&who(seen.by()), number).await.map_err(Trouble::from)?;
+            said(format!("{} deleted", gone.file.name))
+        }
+        "delete-ticket" | "delete-attachment" => Err(Failure::Forbidden { needs: Role::Admin }.into()),
         "subscribe-ticket" | "unsubscribe-ticket" => {
             let is_to = act == "subscribe-ticket";
             let name = match is_to {
@@ -81,8 +99,8 @@ pub(super) async fn perform(seen: &Seen, act: &str, asked: &Asked) -> Outcome {
             said(format!("{name} {verb}"))
         }
         _ => {
-            let (note, what) = note(seen, act, asked).await?;
-            seen.give(Operation::NoteTicket { id, version, note: Box::new(note) }).await?;
+            let (note, what) = note(seen, act, asked, &files).await?;
+            note_with_files(seen, id, version, note, files).await.map_err(of_files)?;
             said(format!("Ticket {reference} {what}"))
         }
     }
@@ -92,7 +110,57 @@ fn numbered(reference: &str) -> Result<TicketId, Failure> {
     ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))
 }
 
-async fn note(seen: &Seen, act: &str, asked: &Asked) -> Result<(TicketNote, &'static str), Not> {
+/// What is wrong with the files is said beside them.
+fn of_files(trouble: Trouble) -> Not {
+    match trouble {
+        Trouble::Refused(text) => Not::Field(FieldError { field: "note", text }),
+        other => other.into(),
+    }
+}
+
+/// A note and what is attached with it: both are there, or neither.
+pub(crate) async fn note_with_files(
+    seen: &Seen,
+    id: TicketId,
+    version: Option<u32>,
+    note: TicketNote,
+    received: Vec<Received>,
+) -> Result<Vec<u64>, Trouble> {
+    let order = Operation::NoteTicket { id, version, note: Box::new(note) };
+    if received.is_empty() {
+        return seen.give(order).await.map(|_done| Vec::new());
+    }
+    let files = seen.web.backend.files();
+    let ids = files.attach(&who(seen.by()), Place::Ticket(id), received).await?;
+    match seen.give(order).await {
+        Ok(_) => files.came_with_note(ids.clone(), &seen.author()).await?,
+        // The note is in effect, and they belong to it.
+        Err(trouble @ Trouble::Unsaved(_)) => return Err(trouble),
+        Err(trouble) => {
+            if let Err(error) = files.withdraw(ids).await {
+                tracing::warn!(event = "files.withdraw", error = %crate::telemetry::Chain(&error), "files of a note that was refused stay with its ticket");
+            }
+            return Err(trouble);
+        }
+    }
+    Ok(ids)
+}
+
+/// What a note says; one that only brings files says which.
+pub(crate) fn said_of(files: &[Received], text: &str) -> Result<Arc<str>, FieldError> {
+    if files.is_empty() || !text.trim().is_empty() {
+        return orders::text("text", text);
+    }
+    let names: Vec<&str> = files.iter().map(Received::name).collect();
+    Ok(format!("Attached {}.", names.join(", ")).into())
+}
+
+async fn note(
+    seen: &Seen,
+    act: &str,
+    asked: &Asked,
+    files: &[Received],
+) -> Result<(TicketNote, &'static str), Not> {
     Ok(match act {
         "close-ticket" => (closing(seen, asked)?, "closed"),
         "reopen-ticket" => {
@@ -101,7 +169,7 @@ async fn note(seen: &Seen, act: &str, asked: &Asked) -> Result<(TicketNote, &'st
         }
         _ => {
             let note = TicketNote {
-                text: orders::text("text", asked.get("text"))?,
+                text: said_of(files, asked.get("text"))?,
                 action: orders::some(asked.get("action")),
                 status: tickets::status(asked.get("status"))?,
                 priority: orders::priority(asked.get("priority"))?,

@@ -32,6 +32,8 @@ struct NewTicketPage {
     names: Vec<String>,
     object: Option<Row>,
     back: String,
+    /// What one file may hold, in words.
+    limit: String,
     error: Option<FieldError>,
 }
 
@@ -101,6 +103,7 @@ pub(super) async fn show(seen: &Seen, asked: &Asked, error: Option<FieldError>) 
         names: tickets::names(seen).await.iter().map(ToString::to_string).collect(),
         object,
         back: safe_back(asked.get("back")),
+        limit: crate::desk::files::size(seen.web.backend.files().limits().one),
         error,
     };
     Ok((status, Page(page)).into_response())

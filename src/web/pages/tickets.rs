@@ -9,11 +9,12 @@ use vigia_core::model::ticket::{PriorityWord, RESOLUTIONS, Reference, TicketClas
 use vigia_core::model::time::Timestamp;
 
 use super::act::Asked as Typed;
+use super::files::FileList;
 use super::suppressions::SuppressionRow;
 use super::ticket_form::FieldView;
-use crate::desk::Role;
+use crate::desk::{Role, files};
 use crate::store::tickets::Change;
-use crate::web::backend::{Note, Ticket, TicketWithNotes};
+use crate::web::backend::{Attachment, Note, Ticket, TicketWithNotes};
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::query::{PAGE, Pairs};
@@ -103,6 +104,10 @@ struct TicketPage {
     tags_text: String,
     version: u32,
     notes: Vec<NoteView>,
+    /// Those that came with no note.
+    files: FileList,
+    /// What one file may hold, in words.
+    limit: String,
     fields: Vec<FieldView>,
     subscribers: Vec<String>,
     is_subscribed: bool,
@@ -164,6 +169,7 @@ struct NoteView {
     text: String,
     action: String,
     changes: Vec<Change>,
+    files: FileList,
 }
 
 pub(crate) async fn list(
@@ -264,6 +270,7 @@ pub(crate) async fn one(
 /// The page of the ticket once more, with what was typed and why it was not taken.
 pub(super) async fn again(
     seen: &Seen,
+    act: &str,
     typed: &Typed,
     error: &str,
     status: StatusCode,
@@ -272,8 +279,7 @@ pub(super) async fn again(
     let id =
         ticket_id(reference).ok_or_else(|| Failure::Missing(format!("There is no ticket `{reference}`.")))?;
     let whole = seen.web.backend.ticket(id).await?;
-    let act = seen.path.rsplit('/').next().unwrap_or_default().to_owned();
-    let page = whole_page(seen, whole, Typed(typed.0.clone()), &act, error).await;
+    let page = whole_page(seen, whole, Typed(typed.0.clone()), act, error).await;
     Ok((status, Page(page)).into_response())
 }
 
@@ -284,6 +290,7 @@ async fn whole_page(seen: &Seen, whole: TicketWithNotes, typed: Typed, act: &str
     // Where the forms lead back to, also when this is the answer to one of them.
     frame.path = format!("/tickets/{}", view.reference);
     let me = seen.author().to_string();
+    let delete = if seen.may(Role::Admin) { view.reference.clone() } else { String::new() };
     let field = |(key, name): &(&'static str, &'static str)| {
         FieldView::of(key, name, ticket.fields.get(*key).map(|text| &**text).unwrap_or_default())
     };
@@ -293,7 +300,9 @@ async fn whole_page(seen: &Seen, whole: TicketWithNotes, typed: Typed, act: &str
         priority_text: ticket.priority.to_string(),
         tags_text: view.tags.join(" "),
         version: ticket.head.version,
-        notes: whole.notes.iter().map(|note| note_view(seen, note)).collect(),
+        notes: whole.notes.iter().map(|note| note_view(seen, note, &whole.files, &delete)).collect(),
+        files: FileList::of(of_no_note(&whole), &delete),
+        limit: files::size(seen.web.backend.files().limits().one),
         fields: ticket.head.class.fields().iter().map(field).collect(),
         is_subscribed: whole.subscribers.iter().any(|name| name.eq_ignore_ascii_case(&me)),
         subscribers: whole.subscribers.iter().map(ToString::to_string).collect(),
@@ -359,7 +368,13 @@ fn life(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-fn note_view(seen: &Seen, note: &Note) -> NoteView {
+/// Files that came with the ticket itself.
+fn of_no_note(whole: &TicketWithNotes) -> impl Iterator<Item = &Attachment> {
+    let is_claimed = |file: &Attachment| whole.notes.iter().any(|note| Some(note.id) == file.note);
+    whole.files.iter().filter(move |file| !is_claimed(file))
+}
+
+fn note_view(seen: &Seen, note: &Note, files: &[Attachment], delete: &str) -> NoteView {
     NoteView {
         id: note.id,
         author: note.author.to_string(),
@@ -367,6 +382,7 @@ fn note_view(seen: &Seen, note: &Note) -> NoteView {
         text: note.note.text.to_string(),
         action: note.note.action.as_deref().unwrap_or_default().to_owned(),
         changes: note.changes.clone(),
+        files: FileList::of(files.iter().filter(|file| file.note == Some(note.id)), delete),
     }
 }
 

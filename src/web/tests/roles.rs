@@ -41,6 +41,8 @@ const TABLE: &[Group] = &[
             "/discovery/{id}",
             "/tickets",
             "/tickets/{reference}",
+            "/attachments/{id}",
+            "/api/v1/attachments/{id}",
             "/ticket-types",
             "/config",
             "/process",
@@ -92,6 +94,7 @@ const TABLE: &[Group] = &[
             "/api/v1/result",
             "/api/v1/results",
             "/api/v1/tickets",
+            "/api/v1/tickets/{reference}/attachments",
             "/api/v1/tickets/{reference}/note",
             "/api/v1/tickets/{reference}/close",
             "/api/v1/tickets/{reference}/reopen",
@@ -139,6 +142,7 @@ const TABLE: &[Group] = &[
         "POST",
         ADMIN,
         &[
+            "/api/v1/attachments/{id}/delete",
             "/api/v1/assets/{asset}/forget",
             "/api/v1/tickets/{reference}/delete",
             "/api/v1/reload",
@@ -154,7 +158,7 @@ const TABLE: &[Group] = &[
 ];
 
 /// Acts of `/act/{act}` that need more than the others.
-const ACTS_OF_ADMINS: &[&str] = &["/act/reload", "/act/delete-ticket"];
+const ACTS_OF_ADMINS: &[&str] = &["/act/reload", "/act/delete-ticket", "/act/delete-attachment"];
 
 fn rows() -> impl Iterator<Item = (&'static str, Option<Role>, &'static str)> {
     TABLE.iter().flat_map(|(method, needs, paths)| paths.iter().map(|path| (*method, *needs, *path)))
@@ -201,7 +205,7 @@ async fn is_refused(site: &Site, method: &str, path: &str, name: &str) -> bool {
     let body = match (method, path) {
         ("GET", _) => "",
         (_, path) if path.starts_with("/api/") => "{}",
-        (_, "/act/delete-ticket") => "ticket=AVA01",
+        (_, "/act/delete-ticket" | "/act/delete-attachment") => "ticket=AVA01",
         (_, _) => "",
     };
     let response = site.send(request.body(Body::from(body)).unwrap(), remote()).await;
