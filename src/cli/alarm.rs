@@ -47,6 +47,33 @@ enum Act {
         /// The ticket to link it to
         ticket: Option<String>,
     },
+    /// Say something of an alarm
+    #[command(before_help = "Example:\n  vigia alarm comment 12 'the provider looks at it'")]
+    Comment { id: u64, text: String },
+    /// Give an alarm a label, or take it away
+    #[command(
+        before_help = "Examples:\n  vigia alarm label 12 'Analysis in progress'\n  vigia alarm label 12 'Analysis in progress' --remove"
+    )]
+    Label {
+        id: u64,
+        /// `Analysis in progress`, `False positive` (which suppresses it), or any word
+        label: String,
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Open an alarm again that was closed although its problem stands
+    #[command(before_help = "Example:\n  vigia alarm reopen 12 -m 'it does matter'")]
+    Reopen {
+        id: u64,
+        /// Why
+        #[arg(short = 'm', long = "message", value_name = "TEXT")]
+        comment: String,
+    },
+    /// Say which objects had alarms in a time, for how long and how bad
+    #[command(
+        before_help = "Examples:\n  vigia alarm report\n  vigia alarm report --since 7d --csv > alarms.csv"
+    )]
+    Report(Report),
     /// Close an alarm
     #[command(
         before_help = "Examples:\n  vigia alarm close 12 -m 'the vendor is on it'\n  vigia alarm close 12 -m 'the probe is blind here' --false-positive --until 30d"
@@ -66,6 +93,58 @@ enum Act {
 }
 
 #[derive(Debug, clap::Args)]
+struct Report {
+    /// From when: how long ago, or a date
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    since: String,
+    /// Until when; else until now
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// For a spreadsheet
+    #[arg(long)]
+    csv: bool,
+    /// Objects to show
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+impl Report {
+    fn run(&self, client: &Client, common: &Common, console: &mut Console) -> Answer {
+        let target = Target::of(&["alarms", "report"])
+            .with("since", &*self.since)
+            .with_some("until", self.until.as_ref());
+        let answer = client.get(&target)?;
+        if common.output == Format::Json {
+            writeln!(console.out, "{answer:#}")?;
+            return Ok(Exit::DONE);
+        }
+        if self.csv {
+            let file = client.get(&target.with("format", "csv"))?;
+            write!(console.out, "{}", file.as_str().unwrap_or_default())?;
+            return Ok(Exit::DONE);
+        }
+        let headings = ["OBJECT", "ALARMS", "MINUTES", "LONGEST", "SEVERITY", "TICKETS", "OPEN"];
+        let mut table = Table::new(&headings);
+        for item in items(&answer).iter().take(self.limit) {
+            let count = |name: &str| number(item, name).to_string();
+            table.row(vec![
+                object(item).into(),
+                count("alarms").into(),
+                (number(item, "seconds") / 60).to_string().into(),
+                (number(item, "longest") / 60).to_string().into(),
+                count("severity").into(),
+                count("tickets").into(),
+                count("open").into(),
+            ]);
+        }
+        let style = Style::of(console);
+        table.print(&mut console.out, style)?;
+        tell_more(console, &answer, items(&answer).len().min(self.limit))?;
+        Ok(Exit::DONE)
+    }
+}
+
+#[derive(Debug, clap::Args)]
 struct List {
     /// Closed ones too
     #[arg(long)]
@@ -76,6 +155,17 @@ struct List {
     /// Of this host and its services
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
+    /// Whose: a name, `me`, `nobody`
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+    #[arg(long, value_name = "LABEL")]
+    label: Option<String>,
+    /// Those that this object is the cause of, and its own
+    #[arg(long, value_name = "OBJECT")]
+    root: Option<String>,
+    /// At least so severe (0 to 10)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=10))]
+    severity: Option<u8>,
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 }
@@ -98,6 +188,16 @@ impl Alarm {
                 let body = ticket.as_ref().map_or(json!({}), |ticket| json!({"ticket": ticket}));
                 done(common, console, &act(id, "ticket", body)?)
             }
+            Act::Comment { id, text } => {
+                done(common, console, &act(id, "comment", json!({"comment": text}))?)
+            }
+            Act::Label { id, label, remove } => {
+                done(common, console, &act(id, "label", json!({"label": label, "remove": remove}))?)
+            }
+            Act::Reopen { id, comment } => {
+                done(common, console, &act(id, "reopen", json!({"comment": comment}))?)
+            }
+            Act::Report(report) => report.run(&client, common, console),
             Act::Close { id, comment, false_positive, until } => {
                 let body = json!({"comment": comment, "false_positive": false_positive, "expires": until});
                 done(common, console, &act(id, "close", body)?)
@@ -116,6 +216,10 @@ impl List {
         let target = Target::of(&["alarms"])
             .with("status", status)
             .with_some("host", self.host.as_ref())
+            .with_some("owner", self.owner.as_ref())
+            .with_some("label", self.label.as_ref())
+            .with_some("root", self.root.as_ref())
+            .with_some("severity", self.severity.map(|number| number.to_string()))
             .with("limit", self.limit.to_string());
         let answer = client.get(&target)?;
         if common.output == Format::Json {
@@ -165,6 +269,7 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
     let style = Style::of(console);
     let out = &mut console.out;
     writeln!(out, "Alarm {}: {}, {}", number(item, "id"), clean(&object(item)), style.look(look(item)))?;
+    let notes = item.get("notes").and_then(Value::as_array).cloned().unwrap_or_default();
     let labels: Vec<&str> = item
         .get("labels")
         .and_then(Value::as_array)
@@ -186,6 +291,11 @@ fn show(common: &Common, console: &mut Console, item: &Value) -> Answer {
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(out, "  {name:<9} {}", clean(value))?;
+    }
+    for note in &notes {
+        let (what, said) = (text(note, "what"), text(note, "text"));
+        let what = [what, said].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        writeln!(out, "{} {}: {}", moment(number(note, "at")), clean(text(note, "author")), clean(&what))?;
     }
     Ok(Exit::DONE)
 }

@@ -49,12 +49,8 @@ pub(super) fn event(event: &Event) {
         What::DowntimeEnded { id, subject, .. } => {
             on(subject, "downtime.ended", &format!("downtime {id} is over"));
         }
-        What::AlarmOpened(alarm) => {
-            on(&alarm.subject, "alarm.opened", &format!("alarm {} is open", alarm.id));
-        }
-        What::AlarmClosed(alarm) => {
-            on(&alarm.subject, "alarm.closed", &format!("alarm {} is closed", alarm.id));
-        }
+        What::AlarmOpened(one) => on(&one.subject, "alarm.opened", &format!("alarm {} is open", one.id)),
+        What::AlarmClosed(one) => on(&one.subject, "alarm.closed", &format!("alarm {} is closed", one.id)),
         What::SuppressionMade(one) => {
             suppression(one, "made", &format!("called a false positive by {}: {}", one.author, one.matched));
         }
@@ -80,6 +76,7 @@ pub(super) fn event(event: &Event) {
         | What::CommentDeleted { .. }
         | What::DowntimeScheduled(_)
         | What::AlarmChanged(_)
+        | What::AlarmNoted { .. }
         | What::TicketNoted { .. }
         | What::TicketEdited { .. }
         | What::TicketDeleted { .. }

@@ -1,12 +1,16 @@
-//! Alarms, open and closed.
+//! Alarms, open and closed, and what people did with them.
+
+pub mod report;
 
 use std::sync::Arc;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::id::{AlarmId, ObjectKey, ProblemId, TicketId};
 use vigia_core::model::state::AnyState;
 use vigia_core::model::ticket::Reference;
+use vigia_core::model::time::Timestamp;
 
 use super::query::{Conditions, Page, Slice, Sorted};
 use super::rows::{self, maybe_time, micros, signed, time, unsigned};
@@ -30,6 +34,13 @@ pub struct AlarmFilter {
     /// In names, output, owner or labels.
     pub text: Option<String>,
     pub owner: Option<String>,
+    /// Nobody's.
+    pub unowned: bool,
+    pub label: Option<String>,
+    /// Those that this is the cause of, and its own.
+    pub root: Option<ObjectKey>,
+    /// At least so severe.
+    pub severity: Option<u8>,
     /// In this state: of services for a service's state, of hosts for a host's.
     pub state: Option<AnyState>,
     /// Unless said otherwise: the newest `last` first.
@@ -161,6 +172,20 @@ pub fn list(connection: &Connection, filter: &AlarmFilter) -> rusqlite::Result<P
     if let Some(owner) = &filter.owner {
         conditions.with("owner = ?", owner.clone());
     }
+    if filter.unowned {
+        conditions.plain("owner IS NULL");
+    }
+    if let Some(label) = &filter.label {
+        conditions
+            .with("EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ? COLLATE NOCASE)", label.clone());
+    }
+    if let Some(severity) = filter.severity {
+        conditions.with("severity >= ?", i64::from(severity));
+    }
+    if let Some(root) = &filter.root {
+        let id = rows::find_object(connection, root)?.unwrap_or(-1);
+        conditions.bound("(alarm.root = ? OR alarm.object = ?)", [id, id].map(Value::Integer));
+    }
     if let Some(state) = filter.state {
         conditions.with("alarm.state = ?", i64::from(state.number()));
         conditions.with("(object.service = '') = ?", matches!(state, AnyState::Host(_)));
@@ -178,6 +203,42 @@ pub fn list(connection: &Connection, filter: &AlarmFilter) -> rusqlite::Result<P
             read,
         )?,
     })
+}
+
+/// A line of an alarm's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmNote {
+    pub at: Timestamp,
+    pub author: Arc<str>,
+    /// In words; empty: a comment.
+    pub what: String,
+    pub text: String,
+}
+
+pub(super) fn add_note(db: &Connection, alarm: AlarmId, note: &AlarmNote) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO alarm_note (alarm, at, author, what, text) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((signed(alarm.0), note.at.as_micros(), &*note.author, &note.what, &note.text))?;
+    Ok(())
+}
+
+/// Oldest first.
+pub fn notes(db: &Connection, alarm: AlarmId) -> rusqlite::Result<Vec<AlarmNote>> {
+    db.prepare_cached(
+        "SELECT at, author, what, text FROM alarm_note WHERE alarm = ?1 ORDER BY id LIMIT 10000",
+    )?
+    .query_map([signed(alarm.0)], |row| {
+        Ok(AlarmNote { at: row.get(0).map(time)?, author: row.get(1)?, what: row.get(2)?, text: row.get(3)? })
+    })?
+    .collect()
+}
+
+/// Labels in use.
+pub fn labels(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached(
+        "SELECT DISTINCT value FROM alarm, json_each(alarm.labels) WHERE is_open = 1 ORDER BY value LIMIT 200",
+    )?
+    .query_map([], |row| row.get(0))?
+    .collect()
 }
 
 /// All alarms an object ever had, the latest first.

@@ -157,6 +157,12 @@ fn describe(operation: &Operation) -> (&'static str, String, serde_json::Value) 
             json!({"comment": **comment, "false_positive": false_positive.is_some(),
                    "expires": false_positive.as_ref().and_then(|how| how.expires).map(Timestamp::as_second)}),
         ),
+        Operation::CommentAlarm { alarm, text } => {
+            ("comment-alarm", alarm.to_string(), json!({"text": **text}))
+        }
+        Operation::ReopenAlarm { alarm, comment } => {
+            ("reopen-alarm", alarm.to_string(), json!({"comment": **comment}))
+        }
         Operation::RevokeSuppression { id } => ("revoke-suppression", id.to_string(), json!({})),
     }
 }

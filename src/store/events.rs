@@ -1,20 +1,23 @@
 //! What an event of the engine changes in the tables: a line of the log, and the record it is about.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::Connection;
+use vigia_core::model::acknowledgement::Acknowledgement;
 use vigia_core::model::alarm::Alarm;
 use vigia_core::model::check::{Output, Unchecked};
 use vigia_core::model::comment::{Comment, CommentKind};
 use vigia_core::model::downtime::Downtime;
 use vigia_core::model::event::{AcknowledgementEnd, DowntimeEnd, Event, StateChange, What};
-use vigia_core::model::id::{DowntimeId, ObjectKey};
+use vigia_core::model::id::{AlarmId, CommentId, DowntimeId, ObjectKey};
 use vigia_core::model::message::{About, Addressee, Channel, Message};
 use vigia_core::model::operation::{Switch, TicketEdit, TicketNote};
 use vigia_core::model::suppression::{Suppression, SuppressionEnd};
 use vigia_core::model::ticket::TicketHead;
 use vigia_core::model::time::Timestamp;
 
+use super::alarms::AlarmNote;
 use super::log::{LogKind, NewLine};
 use super::{
     absent, alarms, audit, comments, downtimes, notifications, outbox, rename, suppressions, tickets,
@@ -43,25 +46,19 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
             let about = notifications::About { at, subject, kind: *kind, number: *number };
             notifications::log_skipped(db, about, skipped)
         }
-        What::NotificationDelayed { subject, until, author } => {
-            notifications::log_delayed(db, at, subject, *until, author)
+        What::NotificationDelayed { subject, until, author: by } => {
+            notifications::log_delayed(db, at, subject, *until, by)
         }
         What::NotificationsSwitched { on, author } => notifications::log_switched(db, at, *on, author),
         What::CheckHeld { subject, why } => check_held(db, at, subject, why),
         What::WentStale { subject, last_check } => went_stale(db, at, subject, *last_check),
-        What::Acknowledged { subject, acknowledgement: ack } => {
-            let line = NewLine::about(at, LogKind::Acknowledged, subject);
-            NewLine { author: Some(&ack.author), text: &ack.comment, ..line }.write(db)
-        }
+        What::Acknowledged { subject, acknowledgement: ack } => acknowledged(db, at, subject, ack),
         What::AcknowledgementEnded { subject, why } => {
             let text = acknowledgement_end(*why);
             NewLine { text, ..NewLine::about(at, LogKind::AcknowledgementEnded, subject) }.write(db)
         }
         What::CommentAdded(comment) => comment_added(db, at, comment),
-        What::CommentDeleted { id, subject } => {
-            comments::delete(db, *id)?;
-            NewLine { record: Some(id.0), ..NewLine::about(at, LogKind::CommentDeleted, subject) }.write(db)
-        }
+        What::CommentDeleted { id, subject } => comment_deleted(db, at, *id, subject),
         What::DowntimeScheduled(downtime) => downtime_scheduled(db, at, downtime),
         What::DowntimeStarted { id, subject } => {
             downtimes::start(db, *id, at)?;
@@ -71,6 +68,9 @@ pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
         What::AlarmOpened(alarm) => alarm_logged(db, at, LogKind::AlarmOpened, alarm),
         What::AlarmChanged(alarm) => alarms::save(db, alarm),
         What::AlarmClosed(alarm) => alarm_logged(db, at, LogKind::AlarmClosed, alarm),
+        What::AlarmNoted { alarm, subject: _, author, what, text } => {
+            alarm_noted(db, at, *alarm, author, [what, text])
+        }
         What::SuppressionMade(made) => suppression_logged(db, at, LogKind::SuppressionMade, made),
         What::SuppressionHeld(one) => suppression_logged(db, at, LogKind::SuppressionHeld, one),
         What::SuppressionEnded { suppression, how, author } => {
@@ -249,6 +249,37 @@ fn alarm_logged(db: &Connection, at: Timestamp, kind: LogKind, alarm: &Alarm) ->
     alarms::save(db, alarm)?;
     let line = NewLine::about(at, kind, &alarm.subject);
     NewLine { record: Some(alarm.id.0), text: &alarm.output, ..line }.write(db)
+}
+
+fn acknowledged(
+    db: &Connection,
+    at: Timestamp,
+    subject: &ObjectKey,
+    ack: &Acknowledgement,
+) -> rusqlite::Result<()> {
+    let line = NewLine::about(at, LogKind::Acknowledged, subject);
+    NewLine { author: Some(&ack.author), text: &ack.comment, ..line }.write(db)
+}
+
+fn comment_deleted(
+    db: &Connection,
+    at: Timestamp,
+    id: CommentId,
+    subject: &ObjectKey,
+) -> rusqlite::Result<()> {
+    comments::delete(db, id)?;
+    NewLine { record: Some(id.0), ..NewLine::about(at, LogKind::CommentDeleted, subject) }.write(db)
+}
+
+fn alarm_noted(
+    db: &Connection,
+    at: Timestamp,
+    alarm: AlarmId,
+    author: &Arc<str>,
+    [what, text]: [&Arc<str>; 2],
+) -> rusqlite::Result<()> {
+    let (what, text) = (what.to_string(), text.to_string());
+    alarms::add_note(db, alarm, &AlarmNote { at, author: Arc::clone(author), what, text })
 }
 
 fn suppression_logged(

@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_tickets.sql"),
     include_str!("migrations/0010_suppressions.sql"),
     include_str!("migrations/0011_attachments.sql"),
+    include_str!("migrations/0012_alarm_notes.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

@@ -24,6 +24,8 @@ use crate::desk::{Files, ProgramToken, Role};
 pub use crate::discovery::insert::{Inserted, Properties};
 pub use crate::discovery::jobs::{Ask, Board, Chosen};
 pub use crate::discovery::summary::Summary;
+pub use crate::store::alarms::AlarmNote;
+pub use crate::store::alarms::report::AlarmsOf;
 pub use crate::store::attachments::{Attachment, Place};
 pub use crate::store::outbox::{Listed, OutboxFilter, Way};
 pub use crate::store::scans::ScanRow;
@@ -122,6 +124,15 @@ pub trait Backend: Send + Sync + 'static {
     fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<Cut<Arc<Alarm>>, Trouble>>;
 
     fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>>;
+
+    /// What people did with an alarm, oldest first.
+    fn alarm_notes(&self, id: AlarmId) -> Answer<'_, Result<Vec<AlarmNote>, Trouble>>;
+
+    /// Labels of alarms in use.
+    fn alarm_labels(&self) -> Answer<'_, Result<Vec<String>, Trouble>>;
+
+    /// What was bad in that time, the longest first.
+    fn alarm_report(&self, from: Timestamp, to: Timestamp) -> Answer<'_, Result<Vec<AlarmsOf>, Trouble>>;
 
     /// What was called a false positive, newest first, and how many there are without the limit.
     fn suppressions(&self, wanted: SuppressionFilter) -> Answer<'_, Result<Cut<KeptSuppression>, Trouble>>;
@@ -525,6 +536,14 @@ pub struct RecordQuery {
     pub state: Option<String>,
     /// A field's name.
     pub sort: Option<String>,
+    pub owner: Option<String>,
+    /// Nobody's.
+    pub unowned: bool,
+    pub label: Option<String>,
+    /// Those that this is the cause of, and its own.
+    pub root: Option<ObjectKey>,
+    /// At least so severe.
+    pub severity: Option<u8>,
     pub limit: usize,
     pub offset: usize,
 }

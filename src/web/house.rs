@@ -1,5 +1,6 @@
 //! The running daemon behind the seam: the handle of the runtime, the store's readers, the desk.
 
+mod alarms;
 mod gauges;
 mod health;
 mod messages;
@@ -20,27 +21,25 @@ use vigia_core::model::check::CheckResult;
 use vigia_core::model::event::{What, opened_ticket};
 use vigia_core::model::id::{AlarmId, ObjectKey, TicketId};
 use vigia_core::model::operation::Order;
-use vigia_core::model::state::AnyState;
 use vigia_core::model::time::Timestamp;
 
 use self::health::translate;
 use self::rows::{ABOUT_MESSAGES, history_row};
 use super::backend::{
-    Account, Alerts, Answer, Backend, BackupGauge, Board, By, Chosen, Cut, Defined, Delivery, Done, Health,
-    HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed, NewToken, Notice, OutboxFilter, Process,
-    Properties, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment,
-    StoreGauge, SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble, TypeChange,
-    UserChange, Wanted,
+    Account, AlarmNote, AlarmsOf, Alerts, Answer, Backend, BackupGauge, Board, By, Chosen, Cut, Defined,
+    Delivery, Done, Health, HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed, NewToken, Notice,
+    OutboxFilter, Process, Properties, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder,
+    ScanRow, Segment, StoreGauge, SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes,
+    Trouble, TypeChange, UserChange,
 };
 use crate::assets::{Assets, EditError};
 use crate::deliver;
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::discovery::jobs::Jobs;
 use crate::runtime::{ConfigHealth, Handle, NotDone};
-use crate::store::alarms::{AlarmFilter, AlarmSort};
 use crate::store::log::LogFilter;
 use crate::store::tickets::types;
-use crate::store::{Slice, Sorted, Store, StoreError, alarms, log, tickets as store_tickets};
+use crate::store::{MOST, Store, StoreError, alarms as store_alarms, log, tickets as store_tickets};
 
 /// What only `app` knows, asked for when a page needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -348,30 +347,30 @@ impl Backend for House {
     }
 
     fn alarms(&self, wanted: RecordQuery) -> Answer<'_, Result<(usize, Vec<Arc<Alarm>>), Trouble>> {
-        Box::pin(async move {
-            let filter = AlarmFilter {
-                open: match wanted.status {
-                    Wanted::Open => Some(true),
-                    Wanted::Closed => Some(false),
-                    Wanted::All => None,
-                },
-                host: wanted.host,
-                service: wanted.service,
-                text: wanted.text,
-                state: wanted.state.as_deref().and_then(AnyState::from_word),
-                sorted: sorted(wanted.sort.as_deref(), AlarmSort::from_word)?,
-                slice: Slice { limit: wanted.limit, offset: wanted.offset },
-                ..AlarmFilter::default()
-            };
-            let page = self.store.read(move |connection| alarms::list(connection, &filter)).await?;
-            Ok((count(page.total), page.items.into_iter().map(Arc::new).collect()))
-        })
+        Box::pin(self.alarms_of(wanted))
     }
 
     fn alarm(&self, id: AlarmId) -> Answer<'_, Result<Arc<Alarm>, Trouble>> {
         Box::pin(async move {
-            let alarm = self.store.read(move |connection| alarms::alarm(connection, id)).await?;
+            let alarm = self.store.read(move |connection| store_alarms::alarm(connection, id)).await?;
             alarm.map(Arc::new).ok_or_else(|| Trouble::Missing(format!("there is no alarm {id}")))
+        })
+    }
+
+    fn alarm_notes(&self, id: AlarmId) -> Answer<'_, Result<Vec<AlarmNote>, Trouble>> {
+        Box::pin(
+            async move { Ok(self.store.read(move |connection| store_alarms::notes(connection, id)).await?) },
+        )
+    }
+
+    fn alarm_labels(&self) -> Answer<'_, Result<Vec<String>, Trouble>> {
+        Box::pin(async move { Ok(self.store.read(store_alarms::labels).await?) })
+    }
+
+    fn alarm_report(&self, from: Timestamp, to: Timestamp) -> Answer<'_, Result<Vec<AlarmsOf>, Trouble>> {
+        Box::pin(async move {
+            let read = move |connection: &_| store_alarms::report::report(connection, from, to, MOST);
+            Ok(self.store.read(read).await?)
         })
     }
 
@@ -558,15 +557,6 @@ impl Backend for House {
     ) -> Answer<'_, Result<Inserted, Trouble>> {
         Box::pin(self.insert(scan, hosts, properties, by))
     }
-}
-
-fn sorted<T: Copy + Default>(
-    word: Option<&str>,
-    field: impl Fn(&str) -> Option<T>,
-) -> Result<Sorted<T>, Trouble> {
-    let Some(word) = word else { return Ok(Sorted::default()) };
-    let wrong = || Trouble::Wrong(format!("`{word}` is not a field that this list can be sorted by"));
-    Sorted::parse(word, field).ok_or_else(wrong)
 }
 
 /// The person of a door, for the desk's audit.

@@ -3,6 +3,7 @@
 //! One router serves both; what differs is the [`Peer`](auth::Peer) of a connection. Pages read published
 //! worlds and never wait for the conductor; acts go to it as orders and are answered after the store's commit.
 
+mod alarms;
 mod api;
 mod assets;
 pub mod auth;

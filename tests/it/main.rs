@@ -6,6 +6,7 @@
 #![allow(clippy::string_slice, reason = "places that were just found in the same text")]
 
 mod acts;
+mod alarms;
 mod assets;
 mod attachments;
 mod backup;

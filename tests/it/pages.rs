@@ -191,6 +191,10 @@ async fn people_act(daemon: &TestDaemon) {
         json!({"host": "web2", "service": "HTTP", "comment": "New kernel", "for": "3h"}),
     )
     .await;
+    acts(daemon, "/api/v1/alarms/3/own", json!({"owner": "ana"})).await;
+    acts(daemon, "/api/v1/alarms/3/label", json!({"label": "Analysis in progress"})).await;
+    acts(daemon, "/api/v1/alarms/3/comment", json!({"comment": "The plugin was replaced this morning."}))
+        .await;
     acts(daemon, "/api/v1/comment", json!({"host": "web1", "service": "Disk /var", "comment": "The log of the shop is at fault.\nRotating it by hand."})).await;
     acts(daemon, "/api/v1/tickets", json!({"title": "Buy more disks for all of the web servers before the winter sale begins", "text": "Three of them are above 90 %.", "class": "Custom", "priority": 8, "in_charge": "ana", "tags": ["hardware", "budget"]})).await;
     acts(daemon, "/api/v1/tickets/AVA01/note", json!({"text": "Called the provider. They look at it until noon.", "action": "phone call", "status": "Assigned", "in_charge": "ana"})).await;
@@ -210,6 +214,9 @@ const PAGES: &[(&str, &str)] = &[
     ("/hosts/new/services/Never%20checked", "service-pending"),
     ("/hosts/web1/services/HTTP?defined=yes", "service-defined"),
     ("/alarms", "alarms"),
+    ("/alarms?group=root", "alarms-by-cause"),
+    ("/alarms/3", "alarm"),
+    ("/alarms/report?since=7d", "alarm-report"),
     ("/suppressions", "suppressions"),
     ("/hosts/database-primary-with-a-long-name.lisboa.example.test/services/Dump", "service-suppressed"),
     ("/act/close-alarm?id=1&back=/alarms", "act-close-alarm"),

@@ -85,6 +85,8 @@ async fn a_false_positive_comes_no_more_over_a_kill_until_it_is_revoked() {
         ["ticket", "close", "AVA01", "blind here", "--resolution", "false positive", "--until", "30d"];
     says(&daemon, &close, "closed").await;
     acts(&daemon, "/api/v1/result", result(0)).await;
+    // A result is answered before it is on the disk, an order after.
+    daemon.wait_for_total("/api/v1/alarms", 0).await;
 
     let daemon = daemon.crash_and_restart().await;
     acts(&daemon, "/api/v1/result", json!({"host": "web1", "state": 0, "output": "up"})).await;

@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use super::member::Definition;
 use super::result::Change;
-use super::suppression::Said;
 use super::transition::Transition;
 use super::{Engine, tell};
 use crate::model::alarm::{Alarm, AlarmStatus};
 use crate::model::check::Output;
 use crate::model::event::{Event, What};
 use crate::model::id::{AlarmId, Checkable, HostId, ProblemId};
-use crate::model::operation::{FalsePositive, Refusal};
+use crate::model::operation::Refusal;
 use crate::model::state::{AnyState, HostState, State};
 use crate::model::suppression::FALSE_POSITIVE;
-use crate::model::ticket::Reference;
 use crate::model::time::Timestamp;
 
 /// Repetition alone is told no more often than this.
@@ -162,85 +160,6 @@ impl Engine {
         }
     }
 
-    /// A person says that it needs no more attention; the problem may still stand, and raises no second one.
-    pub(super) fn close_alarm(
-        &mut self,
-        id: AlarmId,
-        comment: &Arc<str>,
-        false_positive: Option<&FalsePositive>,
-        author: &Arc<str>,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Refusal> {
-        if let Some(how) = false_positive {
-            check_expiry(how.expires, now)?;
-            let alarm = self.open_alarm_mut(id)?.clone();
-            let said = Said { author, reason: comment, how };
-            self.suppress_by_alarm(&alarm, &said, now, events);
-        }
-        let alarm = self.open_alarm_mut(id)?;
-        (alarm.status, alarm.closed) = (AlarmStatus::Closed, Some(now));
-        let told = alarm.clone();
-        tell(events, now, What::AlarmClosed(told));
-        Ok(())
-    }
-
-    pub(super) fn own_alarm(
-        &mut self,
-        id: AlarmId,
-        owner: Option<Arc<str>>,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Refusal> {
-        self.open_alarm_mut(id)?.owner = owner;
-        self.tell_alarm(id, now, events);
-        Ok(())
-    }
-
-    pub(super) fn put_label(
-        &mut self,
-        id: AlarmId,
-        label: &Arc<str>,
-        set: bool,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Refusal> {
-        let alarm = self.open_alarm_mut(id)?;
-        if alarm.labels.contains(label) == set {
-            return Ok(());
-        }
-        if set {
-            alarm.labels.push(Arc::clone(label));
-        } else {
-            alarm.labels.retain(|other| other != label);
-        }
-        self.tell_alarm(id, now, events);
-        Ok(())
-    }
-
-    pub(super) fn link_alarm(
-        &mut self,
-        id: AlarmId,
-        ticket: Reference,
-        now: Timestamp,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Refusal> {
-        let alarm = self.open_alarm_mut(id)?;
-        if alarm.ticket != Some(ticket) {
-            alarm.ticket = Some(ticket);
-            self.tell_alarm(id, now, events);
-        }
-        Ok(())
-    }
-
-    /// Its ticket is no more.
-    pub(super) fn unlink_alarm(&mut self, id: AlarmId, now: Timestamp, events: &mut Vec<Event>) {
-        if let Some(alarm) = self.alarm_mut(id) {
-            alarm.ticket = None;
-            self.tell_alarm(id, now, events);
-        }
-    }
-
     /// A host that is confirmed down explains the alarms of its services; one that is back does no more.
     pub(super) fn blame_host(&mut self, id: HostId, change: Change, now: Timestamp, events: &mut Vec<Event>) {
         if change.transition == Transition::Steady {
@@ -263,18 +182,18 @@ impl Engine {
         (alarm.status == AlarmStatus::Open).then_some(alarm.id)
     }
 
-    fn tell_alarm(&mut self, id: AlarmId, now: Timestamp, events: &mut Vec<Event>) {
+    pub(super) fn tell_alarm(&mut self, id: AlarmId, now: Timestamp, events: &mut Vec<Event>) {
         if let Some(alarm) = self.world.records.alarms.get(&id) {
             tell(events, now, What::AlarmChanged(Alarm::clone(alarm)));
             self.index.told.insert(id, now);
         }
     }
 
-    fn alarm_mut(&mut self, id: AlarmId) -> Option<&mut Alarm> {
+    pub(super) fn alarm_mut(&mut self, id: AlarmId) -> Option<&mut Alarm> {
         Arc::make_mut(&mut self.world.records.alarms).get_mut(&id).map(Arc::make_mut)
     }
 
-    fn open_alarm_mut(&mut self, id: AlarmId) -> Result<&mut Alarm, Refusal> {
+    pub(super) fn open_alarm_mut(&mut self, id: AlarmId) -> Result<&mut Alarm, Refusal> {
         let open = self.alarm_mut(id).filter(|alarm| alarm.status == AlarmStatus::Open);
         open.ok_or(Refusal::UnknownRecord { what: "open alarm", id: id.0 })
     }

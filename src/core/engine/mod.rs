@@ -8,6 +8,7 @@ mod acknowledgement;
 mod act;
 mod agenda;
 mod alarm;
+mod alarm_act;
 mod carry;
 mod downtime;
 mod flapping;

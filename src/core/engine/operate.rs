@@ -8,7 +8,7 @@ use super::notify::Offer;
 use super::world::World;
 use super::{Engine, tell};
 use crate::model::acknowledgement::Acknowledgement;
-use crate::model::check::{CheckResult, Source};
+use crate::model::check::{CheckResult, Output, Source, Verdict};
 use crate::model::comment::{Comment, CommentKind};
 use crate::model::downtime::Downtime;
 use crate::model::event::{Event, What};
@@ -62,17 +62,7 @@ impl Engine {
                 self.recheck(subject, at, forced, author, now, events)
             }
             Operation::SubmitResult { subject, verdict, output, at } => {
-                let result = CheckResult {
-                    key: subject,
-                    place: None,
-                    verdict,
-                    output,
-                    started: at,
-                    finished: at,
-                    latency: now.since(at),
-                    source: Source::Passive,
-                };
-                self.take_result(&result, now, events)
+                self.submit_result(subject, verdict, output, at, now, events)
             }
             Operation::Switch { subject, switch } => self.switch(subject, switch, author, now, events),
             Operation::SwitchNotifications { on } => {
@@ -98,13 +88,41 @@ impl Engine {
             }
             Operation::DeleteTicket { id } => self.delete_ticket(id, author, now, events),
             Operation::LinkAlarm { alarm, ticket } => self.link_alarm_to_ticket(alarm, ticket, now, events),
-            Operation::OwnAlarm { alarm, owner } => self.own_alarm(alarm, owner, now, events),
-            Operation::LabelAlarm { alarm, label, set } => self.put_label(alarm, &label, set, now, events),
+            Operation::OwnAlarm { alarm, owner } => self.own_alarm(alarm, owner, &author, now, events),
+            Operation::LabelAlarm { alarm, label, set } => {
+                self.label_alarm(alarm, &label, set, &author, now, events)
+            }
+            Operation::CommentAlarm { alarm, text } => self.comment_alarm(alarm, &text, &author, now, events),
+            Operation::ReopenAlarm { alarm, comment } => {
+                self.reopen_alarm(alarm, &comment, &author, now, events)
+            }
             Operation::CloseAlarm { alarm, comment, false_positive } => {
                 self.close_alarm(alarm, &comment, false_positive.as_ref(), &author, now, events)
             }
             Operation::RevokeSuppression { id } => self.revoke_suppression(id, &author, now, events),
         }
+    }
+
+    fn submit_result(
+        &mut self,
+        key: ObjectKey,
+        verdict: Verdict,
+        output: Arc<Output>,
+        at: Timestamp,
+        now: Timestamp,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let result = CheckResult {
+            key,
+            place: None,
+            verdict,
+            output,
+            started: at,
+            finished: at,
+            latency: now.since(at),
+            source: Source::Passive,
+        };
+        self.take_result(&result, now, events)
     }
 
     fn find(&self, subject: &ObjectKey) -> Result<Checkable, Refusal> {

@@ -7,6 +7,13 @@ use super::state::AnyState;
 use super::ticket::Reference;
 use super::time::Timestamp;
 
+/// Labels that every alarm may be given at once; people may give their own.
+pub const LABELS: &[&str] = &["Analysis in progress", super::suppression::FALSE_POSITIVE];
+
+/// Letters of a label, and labels of an alarm.
+pub const LONGEST_LABEL: usize = 64;
+pub const MOST_LABELS: usize = 20;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
     pub id: AlarmId,

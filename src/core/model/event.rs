@@ -111,6 +111,14 @@ pub enum What {
     /// Count, state, owner, labels or ticket changed; repetition alone is told at most once a minute.
     AlarmChanged(Alarm),
     AlarmClosed(Alarm),
+    /// What a person did with it, in words, and what they said.
+    AlarmNoted {
+        alarm: AlarmId,
+        subject: ObjectKey,
+        author: Arc<str>,
+        what: Arc<str>,
+        text: Arc<str>,
+    },
     /// Somebody called something a false positive.
     SuppressionMade(Suppression),
     /// A problem came of which nobody hears. Said once for each problem.

@@ -116,6 +116,15 @@ pub enum Operation {
         label: Arc<str>,
         set: bool,
     },
+    CommentAlarm {
+        alarm: AlarmId,
+        text: Arc<str>,
+    },
+    /// One that a person closed, while its problem stands.
+    ReopenAlarm {
+        alarm: AlarmId,
+        comment: Arc<str>,
+    },
     CloseAlarm {
         alarm: AlarmId,
         comment: Arc<str>,
@@ -151,6 +160,8 @@ impl Operation {
             | Self::OpenTicket { .. }
             | Self::OwnAlarm { .. }
             | Self::LabelAlarm { .. }
+            | Self::CommentAlarm { .. }
+            | Self::ReopenAlarm { .. }
             | Self::CloseAlarm { .. }
             | Self::RevokeSuppression { .. } => None,
         }

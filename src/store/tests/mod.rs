@@ -4,6 +4,7 @@ mod crash;
 mod full;
 mod names;
 mod notifications;
+mod one_ticket;
 mod records;
 mod statuses;
 mod timeline;

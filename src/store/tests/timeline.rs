@@ -36,7 +36,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// Tells `boss` and runs something, again and again.
-fn page() -> Rule {
+pub(super) fn page() -> Rule {
     let states = RuleStates { hosts: StateSet::NONE.with(1), services: StateSet::NONE.with(1).with(2) };
     Rule {
         name: "page".into(),
@@ -121,27 +121,28 @@ fn operation(object: usize, which: u8, number: u64, now: Timestamp) -> Operation
     }
 }
 
-struct Life {
+pub(super) struct Life {
     engine: Engine,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     told: Vec<String>,
+    pub(super) events: Vec<Event>,
     /// The file, for one that is put away.
     kept: Option<(Connection, Saved)>,
 }
 
 impl Life {
-    fn begin(inventory: &Arc<Inventory>, is_kept: bool) -> Self {
+    pub(super) fn begin(inventory: &Arc<Inventory>, is_kept: bool) -> Self {
         let engine = Engine::new(Arc::clone(inventory), Restored::default(), at(0));
         let kept = is_kept.then(|| {
             let mut file = Connection::open_in_memory().unwrap();
             crate::store::schema::migrate(&mut file, Path::new("memory")).unwrap();
             (file, Saved::new(Arc::new(engine.world().clone())))
         });
-        Self { engine, now: at(0), told: Vec::new(), kept }
+        Self { engine, now: at(0), told: Vec::new(), events: Vec::new(), kept }
     }
 
     /// One input, and what follows from it into the file.
-    fn step(&mut self, input: Input) {
+    pub(super) fn step(&mut self, input: Input) {
         let mut events = Vec::new();
         // A refusal is part of life.
         let _done = self.engine.step(input, self.now, &mut events);
@@ -156,9 +157,10 @@ impl Life {
             What::AlarmClosed(alarm) => format!("{}: alarm {} closed", event.at, alarm.id),
             _ => format!("{event:?}"),
         }));
+        self.events.append(&mut events);
     }
 
-    fn wait_until(&mut self, second: i64) {
+    pub(super) fn wait_until(&mut self, second: i64) {
         while let Some(due) = self.engine.next_timer().filter(|due| *due <= at(second)) {
             self.now = due.max(self.now);
             self.step(Input::Tick);
@@ -166,7 +168,7 @@ impl Life {
         self.now = at(second);
     }
 
-    fn restart(&mut self, inventory: &Arc<Inventory>) {
+    pub(super) fn restart(&mut self, inventory: &Arc<Inventory>) {
         let Some((file, _)) = &self.kept else { return };
         let restored = crate::store::restore::restore(file).unwrap();
         self.engine = Engine::new(Arc::clone(inventory), restored, self.now);
@@ -174,6 +176,14 @@ impl Life {
         if let Some((_, saved)) = &mut self.kept {
             *saved = Saved::new(base);
         }
+    }
+
+    /// One number that the file answers with.
+    pub(super) fn asks(&self, sql: &str, wanted: i64) -> Result<(), TestCaseError> {
+        let Some((file, _)) = &self.kept else { return Ok(()) };
+        let found: i64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
+        prop_assert_eq!(found, wanted, "{}", sql);
+        Ok(())
     }
 
     fn picture(&self) -> String {

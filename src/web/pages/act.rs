@@ -20,6 +20,7 @@ use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Said, Seen, Undo, safe_back};
 use crate::web::orders::{self, Answers, FieldError};
 use crate::web::query::Pairs;
+use crate::web::tickets;
 use crate::web::upload::Sent;
 use crate::web::view::{Row, Rows};
 use crate::web::words;
@@ -40,6 +41,7 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("recheck", "Recheck", "Check now"),
     ("ticket", "New ticket", "Open the ticket"),
     ("close-alarm", "Close alarm", "Close the alarm"),
+    ("comment-alarm", "Comment an alarm", "Add comment"),
     ("revoke-suppression", "Revoke suppression", "Revoke it"),
     ("reload", "Read the configuration again", "Read it again"),
 ];
@@ -320,6 +322,8 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked, files: Vec<Received>) ->
             let what = if is_false { " as a false positive" } else { "" };
             said(format!("Alarm {id} closed{what}"))
         }
+        "comment-alarm" | "reopen-alarm" | "own-alarm" | "release-alarm" | "label-alarm"
+        | "unlabel-alarm" => alarm(seen, act, AlarmId(asked.number("id")?), asked).await,
         "revoke-suppression" => {
             let id = asked.number("id")?;
             seen.give(Operation::RevokeSuppression { id: SuppressionId(id) }).await?;
@@ -341,6 +345,33 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked, files: Vec<Received>) ->
         "reload" => Err(Failure::Forbidden { needs: Role::Admin }.into()),
         other => Err(Failure::Missing(format!("There is no act `{other}`.")).into()),
     }
+}
+
+async fn alarm(seen: &Seen, act: &str, alarm: AlarmId, asked: &Asked) -> Outcome {
+    let (operation, done) = match act {
+        "comment-alarm" => {
+            (Operation::CommentAlarm { alarm, text: orders::text("text", asked.get("text"))? }, "commented")
+        }
+        "reopen-alarm" => (
+            Operation::ReopenAlarm { alarm, comment: orders::text("text", asked.get("text"))? },
+            "open again",
+        ),
+        "own-alarm" => {
+            let name = tickets::known_name(seen, "owner", asked.get("owner")).await?;
+            (
+                Operation::OwnAlarm { alarm, owner: Some(name.unwrap_or_else(|| seen.author())) },
+                "has its owner",
+            )
+        }
+        "release-alarm" => (Operation::OwnAlarm { alarm, owner: None }, "is nobody's"),
+        _ => {
+            let (label, set) = (orders::text("label", asked.get("label"))?, act == "label-alarm");
+            let done = if set { "has its label" } else { "is without the label" };
+            (Operation::LabelAlarm { alarm, label, set }, done)
+        }
+    };
+    seen.give(operation).await?;
+    said(format!("Alarm {alarm} {done}"))
 }
 
 async fn each(seen: &Seen, asked: &Asked, order: impl Fn(ObjectKey) -> Operation) -> Result<Answers, Not> {

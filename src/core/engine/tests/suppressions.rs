@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::fixture::{START, Story};
 use super::stories::web;
 use crate::engine::Engine;
+use crate::model::event::What;
 use crate::model::id::{AlarmId, ObjectKey, SuppressionId, TicketId};
 use crate::model::operation::{FalsePositive, Operation, Refusal, TicketNote};
 use crate::model::suppression::FALSE_POSITIVE;
@@ -140,4 +141,75 @@ fn said_twice_it_is_one_suppression_that_covers_the_worse() {
     let known = &story.engine.world().records.suppressions;
     assert_eq!(known.keys().copied().collect::<Vec<_>>(), [SuppressionId(2)]);
     assert_eq!(known[&SuppressionId(2)].matched.to_string(), "problems up to CRITICAL");
+}
+
+#[test]
+fn an_alarm_is_owned_labelled_commented_closed_and_opened_again_with_a_line_for_each() {
+    let mut story = Story::new(web());
+    story.sees(0, "web", 0).sees(0, "web/http", 2);
+    story.told();
+    let (alarm, text) = (AlarmId(1), || "seen".into());
+    let label = |label: &str, set| Operation::LabelAlarm { alarm, label: label.into(), set };
+    let acts = [
+        Operation::OwnAlarm { alarm, owner: Some("ana".into()) },
+        label("Analysis in progress", true),
+        label("Analysis in progress", true),
+        Operation::CommentAlarm { alarm, text: text() },
+        Operation::CloseAlarm { alarm, comment: text(), false_positive: None },
+        Operation::CommentAlarm { alarm, text: text() },
+        Operation::ReopenAlarm { alarm, comment: text() },
+        label("Analysis in progress", false),
+        Operation::OwnAlarm { alarm, owner: None },
+    ];
+    for act in acts {
+        story.orders(1, act).unwrap();
+    }
+    let lines = |story: &mut Story| {
+        let noted = story.events.drain(..).filter_map(|event| match event.what {
+            What::AlarmNoted { what, text, .. } => Some(format!("{what}|{text}")),
+            _ => None,
+        });
+        noted.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines(&mut story),
+        [
+            "owner: ana|",
+            "label: Analysis in progress|",
+            "|seen",
+            "closed|seen",
+            "|seen",
+            "opened again|seen",
+            "without label: Analysis in progress|",
+            "released|"
+        ]
+    );
+    for (act, why) in [
+        (Operation::ReopenAlarm { alarm, comment: text() }, "is open"),
+        (label("two\nlines", true), "one line"),
+        (label(&"x".repeat(65), true), "at most 64"),
+        (Operation::CommentAlarm { alarm, text: " ".into() }, "needs a text"),
+        (Operation::CommentAlarm { alarm: AlarmId(9), text: text() }, "problem that stands"),
+    ] {
+        let refused = story.orders(2, act).unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    // Its problem is over: what comes next is another alarm.
+    story.orders(3, Operation::CloseAlarm { alarm, comment: text(), false_positive: None }).unwrap();
+    story.sees(60, "web/http", 0);
+    assert!(story.orders(61, Operation::ReopenAlarm { alarm, comment: text() }).is_err());
+}
+
+#[test]
+fn the_label_of_a_false_positive_suppresses_and_without_it_nothing_is_suppressed() {
+    let mut story = Story::new(web());
+    story.sees(0, "web", 0).sees(0, "web/http", 2);
+    let label = |set| Operation::LabelAlarm { alarm: AlarmId(1), label: FALSE_POSITIVE.into(), set };
+    story.orders(10, label(true)).unwrap();
+    story.wait_until(1000);
+    assert!(!story.all().contains("opened, priority"));
+    story.orders(1001, label(false)).unwrap();
+    story.wait_until(1002);
+    assert!(story.all().contains("AVA01 opened"));
+    assert!(story.engine.world().records.suppressions.is_empty());
 }
