@@ -197,7 +197,7 @@ struct NewDowntime {
     /// When it ends
     #[arg(long, value_name = "WHEN")]
     end: Option<String>,
-    /// How long it lasts
+    /// How long it lasts: `2h`, `1d 12h`; a bare number is minutes
     #[arg(long = "for", value_name = "DURATION", conflicts_with = "end", required_unless_present = "end")]
     lasting: Option<String>,
     /// Begins with the first problem in that time, and then lasts this long

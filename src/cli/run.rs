@@ -70,7 +70,7 @@ fn load(common: &Common, console: &mut Console) -> Result<(Inventory, Vec<String
     write!(console.err, "{}", problem::text(&loaded.problems))?;
     let macros = loaded.settings.map(|settings| settings.user_macros).unwrap_or_default();
     let secrets = macros.into_iter().filter_map(|(_, value)| match value {
-        MacroValue::Secret(secret) => secret::reveal(&secret).ok().filter(|text| !text.is_empty()),
+        MacroValue::Secret(secret, _at) => secret::reveal(&secret).ok().filter(|text| !text.is_empty()),
         MacroValue::Text(_) => None,
     });
     Ok((loaded.inventory, secrets.collect()))

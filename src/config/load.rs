@@ -281,11 +281,11 @@ fn context(settings: Option<&Settings>, switches: &Switches, decoder: &mut Decod
     for (name, value) in &settings.user_macros {
         let text = match value {
             MacroValue::Text(text) => text.clone(),
-            MacroValue::Secret(secret) => match secret::reveal(secret) {
+            MacroValue::Secret(secret, at) => match secret::reveal(secret) {
                 Ok(text) => text,
                 Err(why) => {
                     let message = format!("the secret of `{name}` cannot be read: {why}");
-                    decoder.push(Problem::warning(super::place::Place::nowhere(), message));
+                    decoder.push(Problem::warning(*at, message));
                     String::new()
                 }
             },

@@ -27,10 +27,15 @@ impl Place {
         Self::whole(FileId(u32::MAX))
     }
 
-    /// The `len` characters that begin `skip` characters into this place, for pointing inside a text.
-    pub fn inside(self, skip: usize, len: usize) -> Self {
+    /// The `len` characters that begin `skip` characters into `text`, which stands here: behind its quote where it has one.
+    pub fn inside(self, text: &str, skip: usize, len: usize) -> Self {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self { column: self.column.saturating_add(narrow(skip)), len: narrow(len), ..self }
+        let quote = u32::from(self.len == narrow(text.chars().count() + 2));
+        Self {
+            column: self.column.saturating_add(quote).saturating_add(narrow(skip)),
+            len: narrow(len),
+            ..self
+        }
     }
 }
 

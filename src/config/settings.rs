@@ -199,7 +199,8 @@ pub struct Concurrency {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MacroValue {
     Text(String),
-    Secret(Secret),
+    /// And where it is named.
+    Secret(Secret, Place),
 }
 
 #[derive(Clone, Debug, PartialEq)]

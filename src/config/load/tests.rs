@@ -516,3 +516,24 @@ hosts:
     let inventory = folder.load().inventory;
     assert_ne!(format!("{:?}", inventory.services[0].check), format!("{:?}", inventory.services[1].check));
 }
+
+#[test]
+fn a_caret_stands_below_what_it_means_within_quotes_too() {
+    for path in ["/x/${tags.none}", "\"/x/${tags.none}\"", "'/x/${tags.none}'"] {
+        let text = format!(
+            "hosts:\n  web1:\n    address: 127.0.0.1\n    services:\n      page:\n        http:\n          path: {path}\n"
+        );
+        let said = one(&text).problems();
+        let lines: Vec<&str> = said.lines().collect();
+        let caret = lines.iter().position(|line| line.contains('^')).unwrap_or_else(|| panic!("{said}"));
+        let at = lines[caret].find('^').unwrap();
+        let above = lines[caret - 1].get(at..).unwrap_or_default();
+        assert!(above.starts_with("${tags.none}"), "{said}");
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_says_where_it_is_named() {
+    let said = one("user_macros:\n  USER9: {file: /no/such/secret}\n").problems();
+    assert!(said.contains("vigia.yaml:2:10: warning: the secret of `USER9` cannot be read"), "{said}");
+}

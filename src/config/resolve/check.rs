@@ -567,7 +567,7 @@ pub(super) fn filled(
     match insertion::fill(text, |name| subject.value(name)) {
         Ok(filled) => filled,
         Err((name, offset)) => {
-            let at = at.inside(offset, name.chars().count() + 3);
+            let at = at.inside(text, offset, name.chars().count() + 3);
             decoder.push(via.mark(no_value(name, at, subject)));
             text.chars().filter(|c| !c.is_whitespace() && *c != '/').collect()
         }

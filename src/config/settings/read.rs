@@ -265,7 +265,10 @@ fn user_macros(
             continue;
         }
         let value = match &entry.value.value {
-            Value::Map(_) => reading.decoder.secret(&entry.value, name).map(MacroValue::Secret),
+            Value::Map(_) => {
+                let secret = reading.decoder.secret(&entry.value, name);
+                secret.map(|secret| MacroValue::Secret(secret, entry.value.at))
+            }
             Value::Text(_) | Value::List(_) | Value::Null(_) | Value::Broken => {
                 text(reading.decoder, &entry.value, name).map(MacroValue::Text)
             }

@@ -58,9 +58,10 @@ pub fn short_form(written: Item<'_>) -> Result<WrittenCheck<'_>, Box<Problem>> {
         return Ok(WrittenCheck { kind: "http", at, options: Options::Text(written) });
     }
     let (name, options) = match text.split_once(':') {
-        Some((name, argument)) => {
-            (name, Options::Text(Item { text: argument, at: at.inside(name.len() + 1, argument.len()) }))
-        }
+        Some((name, argument)) => (
+            name,
+            Options::Text(Item { text: argument, at: at.inside(text, name.len() + 1, argument.len()) }),
+        ),
         None => (text, Options::None),
     };
     match find(name) {

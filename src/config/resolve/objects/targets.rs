@@ -17,7 +17,7 @@ pub(super) fn check(targets: &[Item<'_>], written: &Written<'_>, decoder: &mut D
                 Err(wrong) => Some((wrong.message.clone(), wrong.hint.clone())),
             };
             if let Some((message, hint)) = wrong {
-                let at = target.at.inside(item.skip, item.text.chars().count());
+                let at = target.at.inside(target.text, item.skip, item.text.chars().count());
                 decoder.push(Problem::error(at, format!("`{}`: {message}", item.text)).maybe_hint(hint));
             }
         }
