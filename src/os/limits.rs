@@ -6,6 +6,9 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use rustix::thread::{CapabilitySet, configure_capability_in_ambient_set};
 use tracing::debug;
 
+/// Of programs we start: a third of all memory weighs as much. A daemon by hand has 0.
+const OOM_SCORE: &str = "300";
+
 /// Open files as they were before we raised them.
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
@@ -37,6 +40,21 @@ pub(super) fn give_open_files_of_before(pid: Option<u32>) {
     if let Err(error) = prlimit(Some(pid), Resource::Nofile, *before) {
         // It has already ended, or became another user's.
         debug!(event = "limits.kept", %error, "a program keeps our number of open files");
+    }
+}
+
+/// Where memory runs out, a program goes before whoever started it: it is there again with its next check. Ours is below
+/// zero (`OOMScoreAdjust=` of the unit), and would be its own as well; raising it needs no right. As above it comes some
+/// microseconds late.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a file of the kernel: there is nothing to rename into its place"
+)]
+pub(super) fn let_go_first(pid: Option<u32>) {
+    let Some(pid) = pid else { return };
+    if let Err(error) = std::fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE) {
+        // It has already ended, or became another user's.
+        debug!(event = "limits.kept", %error, "a program keeps our place in line for want of memory");
     }
 }
 

@@ -209,6 +209,7 @@ impl Started {
     fn new(mut command: Command) -> io::Result<Self> {
         let child = command.spawn()?;
         limits::give_open_files_of_before(child.id());
+        limits::let_go_first(child.id());
         let group = Group::led_by(child.id());
         Ok(Self { child, group })
     }
