@@ -214,7 +214,7 @@ fn start(built: Built) -> Running {
     let watcher = watch_files(sources);
     let house = Housekeeping::new(watcher.as_ref());
     let told = house.look(&mut parts, &built.store, &configuration, built.meters.clone());
-    let backups = house.backups.clone();
+    let (backups, asker) = (house.backups.clone(), house.asker.clone());
     parts.spawn("store", |_| to_store(batch_receiver, writer.batches.clone()));
     let conductor = conductor::Wiring {
         inbox: inbox_receiver,
@@ -269,7 +269,8 @@ fn start(built: Built) -> Running {
     parts.spawn("reload", |stop| Reloader::new(reloader).run(stop));
     let facts = configuration.facts(&built.doors, &built.state_dir, told.notices, backups);
     let origins = origins::definitions(configuration.request.clone());
-    let house = House::new(handle, built.store.clone(), built.desk, facts, origins, delivery, learning);
+    let house =
+        House::new(handle, built.store.clone(), built.desk, facts, origins, (delivery, asker), learning);
     built.doors.open(&mut parts, Arc::new(house), &settings, secure.as_ref());
     systemd::ready(&reload::status(&configuration.health.borrow()));
     let Built { store, signals, tools, _lock, .. } = built;
@@ -423,11 +424,13 @@ mod tests {
         let ours = [
             WEB_GRACE,
             RELOAD_GRACE,
+            SCANS_GRACE,
             HOUSEKEEPING_GRACE,
             CHECKS_GRACE,
             EXECUTOR_GRACE,
             CONDUCTOR_GRACE,
             STORE_GRACE,
+            MAIL_GRACE,
             PLUGINS_GRACE,
             WRITER_GRACE,
         ];

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::configuration::LiveConfiguration;
 use super::itself::{self, Itself, Pulse};
 use super::parts::Parts;
 use super::vitals::{self, Told, Vitals, WatchedFiles};
-use crate::backup::schedule::{Health, Keeper};
+use crate::backup::schedule::{Asked, Asker, Health, Keeper};
 use crate::deliver;
 use crate::os::clock::Clock;
 use crate::os::watch::Watcher;
@@ -23,6 +23,8 @@ pub(super) const PART: &str = "housekeeping";
 pub(super) struct Housekeeping {
     pub(super) backups: watch::Receiver<Health>,
     backup_health: watch::Sender<Health>,
+    pub(super) asker: Asker,
+    asked: mpsc::Receiver<Asked>,
     pulse: watch::Receiver<Pulse>,
     pulse_sender: watch::Sender<Pulse>,
     files: WatchedFiles,
@@ -36,7 +38,18 @@ impl Housekeeping {
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
         let (certificate_health, certificate) = watch::channel(tls::Health::default());
         let files = WatchedFiles::of(watcher);
-        Self { backups, backup_health, pulse, pulse_sender, files, certificate, certificate_health }
+        let (asker, asked) = Asker::new();
+        Self {
+            backups,
+            backup_health,
+            asker,
+            asked,
+            pulse,
+            pulse_sender,
+            files,
+            certificate,
+            certificate_health,
+        }
     }
 
     /// Begins to look at the organs, before anything can be wrong with them.
@@ -80,7 +93,7 @@ impl Housekeeping {
     ) {
         let (plan, sources) = (configuration.backups.clone(), configuration.backup_sources.clone());
         let clock: Clock = store.clock().clone();
-        let keeper = Keeper { plan, sources, clock, health: self.backup_health };
+        let keeper = Keeper { plan, orders: self.asked, sources, clock, health: self.backup_health };
         parts.spawn(PART, |stop| keeper.run(stop));
         let organs = itself::Organs {
             handle: handle.clone(),

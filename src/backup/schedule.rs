@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -70,8 +70,44 @@ fn span(age: Duration) -> String {
 /// What belongs into a backup, asked anew for each. Blocks.
 pub type Sources = Arc<dyn Fn() -> Source + Send + Sync>;
 
+/// Where one is asked for.
+#[derive(Clone)]
+pub struct Asker(mpsc::Sender<Asked>);
+
+/// Whoever asked waits here.
+pub type Asked = oneshot::Sender<Result<Kept, NotMade>>;
+
+/// Why there is no backup for whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotMade {
+    /// Nobody said where they go.
+    Unplanned,
+    Failed(String),
+    /// vigia ends.
+    Stopping,
+}
+
+/// Orders that wait for the backup that is being made. Full: whoever asks waits.
+const ORDERS: usize = 4;
+
+impl Asker {
+    pub fn new() -> (Self, mpsc::Receiver<Asked>) {
+        let (orders, asked) = mpsc::channel(ORDERS);
+        (Self(orders), asked)
+    }
+
+    /// Comes back when there is a backup that was made after this was called, or none.
+    pub async fn ask(&self) -> Result<Kept, NotMade> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).await.map_err(|_closed| NotMade::Stopping)?;
+        answered.await.unwrap_or(Err(NotMade::Stopping))
+    }
+}
+
 pub struct Keeper {
     pub plan: watch::Receiver<Option<Plan>>,
+    /// Filled by people who want one now, beside those that come by themselves.
+    pub orders: mpsc::Receiver<Asked>,
     pub sources: Sources,
     pub clock: Clock,
     pub health: watch::Sender<Health>,
@@ -102,9 +138,29 @@ impl Keeper {
                     // What was wrong may be put right by it.
                     failed = None;
                 }
+                Some(asked) = self.orders.recv() => {
+                    // Whoever asked may have gone.
+                    asked.send(self.order(plan.as_ref(), &stop).await).ok();
+                    continue;
+                }
                 () = sleep(LOOK_EVERY) => {}
             }
         }
+    }
+
+    async fn order(&self, plan: Option<&Plan>, stop: &CancellationToken) -> Result<Kept, NotMade> {
+        let plan = plan.ok_or(NotMade::Unplanned)?;
+        // Their names have seconds: whoever comes within the one of another waits for the next.
+        if self
+            .health
+            .borrow()
+            .last
+            .as_ref()
+            .is_some_and(|last| last.path == path_in(&plan.dir, self.clock.now()))
+        {
+            sleep(Duration::from_secs(1)).await;
+        }
+        self.make(plan, self.clock.now(), stop).await
     }
 
     /// True: all is well.
@@ -115,7 +171,7 @@ impl Keeper {
         let found = match found {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                self.failed(plan, now, BackupError::from(error).whole());
+                drop(self.failed(plan, now, BackupError::from(error).whole()));
                 return false;
             }
             Err(_ended) => return true,
@@ -135,10 +191,11 @@ impl Keeper {
         if !may_try {
             return false;
         }
-        self.make(plan, now, stop).await
+        // One that was stopped is no failure.
+        matches!(self.make(plan, now, stop).await, Ok(_) | Err(NotMade::Stopping))
     }
 
-    async fn make(&self, plan: &Plan, now: Timestamp, stop: &CancellationToken) -> bool {
+    async fn make(&self, plan: &Plan, now: Timestamp, stop: &CancellationToken) -> Result<Kept, NotMade> {
         let (sources, path, keep) = (self.sources.clone(), path_in(&plan.dir, now), plan.keep);
         let is_stopped = Arc::new(AtomicBool::new(false));
         let (asked, dir) = (is_stopped.clone(), plan.dir.clone());
@@ -165,22 +222,18 @@ impl Keeper {
                     health.last = Some(kept.clone());
                     health.failing = None;
                 });
-                true
+                Ok(kept)
             }
-            Ok(Err(BackupError::Stopped)) => true,
-            Ok(Err(error)) => {
-                self.failed(plan, now, error.whole());
-                false
-            }
+            Ok(Err(BackupError::Stopped)) => Err(NotMade::Stopping),
+            Ok(Err(error)) => Err(self.failed(plan, now, error.whole())),
             Err(_panicked) => {
-                self.failed(plan, now, "vigia made a mistake; its log says more".to_owned());
-                false
+                Err(self.failed(plan, now, "vigia made a mistake; its log says more".to_owned()))
             }
         }
     }
 
     /// Said in the log when it begins; the banner says it as long as it lasts.
-    fn failed(&self, plan: &Plan, now: Timestamp, why: String) {
+    fn failed(&self, plan: &Plan, now: Timestamp, why: String) -> NotMade {
         let is_new = self.health.borrow().failing.is_none();
         if is_new {
             error!(event = "backup.failed", path = %plan.dir.display(), error = why, "no backup could be made; it is tried again");
@@ -190,6 +243,7 @@ impl Keeper {
             let since = health.failing.as_ref().map_or(now, |(since, _)| *since);
             health.failing = Some((since, why.clone()));
         });
+        NotMade::Failed(why)
     }
 
     fn tell(&self, change: impl Fn(&mut Health)) {

@@ -225,7 +225,8 @@ fn keep(plan: Plan, source: Source) -> Working {
     let (plans, plan) = watch::channel(Some(plan));
     let (health, told) = watch::channel(Health::default());
     let sources = std::sync::Arc::new(move || source.clone());
-    let keeper = Keeper { plan, sources, clock: Clock::starting_at(at(0)), health };
+    let keeper =
+        Keeper { plan, orders: schedule::Asker::new().1, sources, clock: Clock::starting_at(at(0)), health };
     let stop = CancellationToken::new();
     let running = tokio::spawn(keeper.run(stop.clone()));
     Working { told, stop, running, _plans: plans }

@@ -97,6 +97,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Reads the configuration again and waits for the outcome.
     fn reload(&self, by: By, accept_empty: bool) -> Answer<'_, Result<ReloadReport, Trouble>>;
 
+    /// Makes a backup in the folder of the configuration, and waits for it.
+    fn back_up(&self, by: By) -> Answer<'_, Result<Backup, Trouble>>;
+
     fn health(&self) -> Arc<Health>;
 
     fn process(&self) -> Process;
@@ -440,6 +443,14 @@ pub struct StoreGauge {
     pub last_commit: Option<Timestamp>,
     pub batches: u64,
     pub events: u64,
+}
+
+/// One that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    pub path: String,
+    pub taken: Timestamp,
+    pub bytes: u64,
 }
 
 /// The backups that the daemon makes.

@@ -36,12 +36,12 @@ use vigia_core::model::ticket::{Reference, TicketClass, TicketHead, TicketStatus
 use vigia_core::model::time::Timestamp;
 
 use super::backend::{
-    Account, AlarmNote, AlarmsOf, Alerts, Answer, Backend, Board, By, ChecksGauge, Chosen, ConfigProblem,
-    Cut, Defined, Delivery, Done, Health, HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed,
-    NewToken, Note, Notice, Origin, OutboxFilter, Process, Properties, Quarantined, QueueGauge, RecordQuery,
-    ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment, Spread, StatusFilter, StoreGauge, Summary,
-    SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble, TypeChange, Urgency,
-    UserChange, Wanted, Way,
+    Account, AlarmNote, AlarmsOf, Alerts, Answer, Backend, Backup, Board, By, ChecksGauge, Chosen,
+    ConfigProblem, Cut, Defined, Delivery, Done, Health, HistoryQuery, HistoryRow, Inserted, KeptSuppression,
+    Listed, NewToken, Note, Notice, Origin, OutboxFilter, Process, Properties, Quarantined, QueueGauge,
+    RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder, ScanRow, Segment, Spread, StatusFilter,
+    StoreGauge, Summary, SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes, Trouble,
+    TypeChange, Urgency, UserChange, Wanted, Way,
 };
 
 use crate::desk::{Files, ProgramToken, Role};

@@ -1,6 +1,7 @@
 //! The running daemon behind the seam: the handle of the runtime, the store's readers, the desk.
 
 mod alarms;
+mod backup;
 mod gauges;
 mod health;
 mod messages;
@@ -26,13 +27,14 @@ use vigia_core::model::time::Timestamp;
 use self::health::translate;
 use self::rows::{ABOUT_MESSAGES, history_row};
 use super::backend::{
-    Account, AlarmNote, AlarmsOf, Alerts, Answer, Backend, BackupGauge, Board, By, Chosen, Cut, Defined,
-    Delivery, Done, Health, HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed, NewToken, Notice,
-    OutboxFilter, Process, Properties, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan, ScanOrder,
-    ScanRow, Segment, StoreGauge, SuppressionFilter, Ticket, TicketFilter, TicketType, TicketWithNotes,
-    Trouble, TypeChange, UserChange,
+    Account, AlarmNote, AlarmsOf, Alerts, Answer, Backend, Backup, BackupGauge, Board, By, Chosen, Cut,
+    Defined, Delivery, Done, Health, HistoryQuery, HistoryRow, Inserted, KeptSuppression, Listed, NewToken,
+    Notice, OutboxFilter, Process, Properties, QueueGauge, RecordQuery, ReloadGauge, ReloadReport, Scan,
+    ScanOrder, ScanRow, Segment, StoreGauge, SuppressionFilter, Ticket, TicketFilter, TicketType,
+    TicketWithNotes, Trouble, TypeChange, UserChange,
 };
 use crate::assets::{Assets, EditError};
+use crate::backup::schedule::Asker;
 use crate::deliver;
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::discovery::jobs::Jobs;
@@ -69,6 +71,7 @@ pub struct House {
     facts: watch::Receiver<Facts>,
     definitions: Definitions,
     delivery: watch::Receiver<deliver::Health>,
+    backups: Asker,
     scans: Jobs,
     assets: Assets,
     /// The last translation of the configuration's health; pages ask for it far more often than it changes.
@@ -87,12 +90,12 @@ impl House {
         desk: Desk,
         facts: watch::Receiver<Facts>,
         definitions: Definitions,
-        delivery: watch::Receiver<deliver::Health>,
+        (delivery, backups): (watch::Receiver<deliver::Health>, Asker),
         (scans, assets): (Jobs, Assets),
     ) -> Self {
         let size = Arc::new(AtomicU64::new(size_of(store.path())));
         let health = Mutex::new(None);
-        Self { handle, store, desk, facts, definitions, delivery, scans, assets, health, size }
+        Self { handle, store, desk, facts, definitions, delivery, backups, scans, assets, health, size }
     }
 
     /// The size of the database when somebody last wanted to know. Looking at a file may block, so whoever asks
@@ -232,15 +235,8 @@ impl Backend for House {
     fn reload(&self, by: By, accept_empty: bool) -> Answer<'_, Result<ReloadReport, Trouble>> {
         Box::pin(async move {
             let report = self.handle.reload(&by.name, accept_empty).await?;
-            let act = who(by).act(
-                self.handle.now(),
-                "reload",
-                "",
-                json!({ "added": report.added, "removed": report.removed }),
-            );
-            if let Err(error) = self.desk.record(act).await {
-                tracing::warn!(event = "desk.audit", error = %crate::telemetry::Chain(&error), "a reload is not in the audit");
-            }
+            let detail = json!({ "added": report.added, "removed": report.removed });
+            self.record(by, "reload", "", detail).await;
             let health = translate(&report.health);
             Ok(ReloadReport {
                 is_ok: report.is_complete(),
@@ -253,6 +249,10 @@ impl Backend for House {
                 restart_needed: health.restart_needed,
             })
         })
+    }
+
+    fn back_up(&self, by: By) -> Answer<'_, Result<Backup, Trouble>> {
+        Box::pin(self.made_backup(by))
     }
 
     fn health(&self) -> Arc<Health> {

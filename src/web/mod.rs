@@ -8,6 +8,7 @@ mod api;
 mod assets;
 pub mod auth;
 pub mod backend;
+mod crowd;
 mod error;
 mod frame;
 pub mod house;

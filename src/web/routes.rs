@@ -182,6 +182,7 @@ pub(super) const ROUTES: &[Route] = &[
     act("/api/v1/suppressions/{id}/revoke", || post(api::suppressions::revoke)),
     act("/api/v1/notifications/test", || post(api::messages::test)),
     rule("/api/v1/reload", || post(api::process::reload)),
+    rule("/api/v1/backup", || post(api::process::back_up)),
     Route { path: "/api/v1/users", needs: Some(Role::Admin), call: || get(api::users::list) },
     rule("/api/v1/users", || post(api::users::add)),
     rule("/api/v1/users/{name}/password", || post(api::users::password)),

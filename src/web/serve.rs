@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Peer;
+use super::crowd::{Crowd, Place};
 use super::patient::Patient;
 use super::tls::Secure;
 
@@ -127,6 +128,14 @@ enum Caller {
 }
 
 impl Caller {
+    /// None: too many of it are there already.
+    fn enter(&self, crowd: &Crowd) -> Option<Option<Place>> {
+        match self {
+            Self::Tcp(address) => crowd.enter(address.ip()).map(Some),
+            Self::Local { .. } => Some(None),
+        }
+    }
+
     async fn peer(self) -> Peer {
         match self {
             Self::Tcp(address) => Peer::Tcp(address),
@@ -143,6 +152,7 @@ impl Caller {
 struct Visit {
     caller: Caller,
     graceful: Watcher,
+    place: Option<Place>,
     permit: OwnedSemaphorePermit,
 }
 
@@ -153,6 +163,7 @@ async fn serve<S>(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let crowd = Crowd::default();
     loop {
         let permit = tokio::select! {
             () = stop.cancelled() => break,
@@ -163,7 +174,11 @@ async fn serve<S>(
             accepted = accept() => accepted,
         };
         match accepted {
-            Ok((stream, caller)) => begin(stream, Visit { caller, graceful: graceful.watcher(), permit }),
+            Ok((stream, caller)) => {
+                // Who may not is told so by the end of the connection: an answer would be one more thing to wait for.
+                let Some(place) = caller.enter(&crowd) else { continue };
+                begin(stream, Visit { caller, graceful: graceful.watcher(), place, permit });
+            }
             Err(error) => {
                 // Out of descriptors: those in use must end first, and asking again at once would only spin.
                 tracing::warn!(event = "web.accept", error = %error, "cannot take a connection");
@@ -178,7 +193,7 @@ fn connection<S>(stream: S, router: Router, visit: Visit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Visit { caller, graceful, permit } = visit;
+    let Visit { caller, graceful, place, permit } = visit;
     // Ends with its client or with the grace; `graceful` knows of it.
     tokio::spawn(async move {
         let service = TowerToHyperService::new(router.layer(Extension(caller.peer().await)));
@@ -196,6 +211,56 @@ where
         if let Err(error) = graceful.watch(serving).await {
             tracing::debug!(event = "web.connection", error = %error, "a connection ended early");
         }
-        drop(permit);
+        drop((place, permit));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Somebody's end of a connection to a page that is larger than anything between.
+    fn visitor() -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let router = Router::new().route("/", get(|| async { vec![b'x'; 1 << 20] }));
+        let caller = Caller::Tcp(SocketAddr::from(([192, 0, 2, 7], 1)));
+        let room = Arc::new(Semaphore::new(1));
+        let permit = room.try_acquire_owned().unwrap();
+        let visit = Visit { caller, graceful: GracefulShutdown::new().watcher(), place: None, permit };
+        connection(ours, router, visit);
+        theirs
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_never_comes_to_the_end_of_a_request_is_shown_the_door() {
+        let (mut reader, mut writer) = tokio::io::split(visitor());
+        let started = Instant::now();
+        let talking = tokio::spawn(async move {
+            writer.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+            // A byte a second: always something, never the end.
+            while writer.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let mut answer = Vec::new();
+        drop(reader.read_to_end(&mut answer).await);
+        assert!(started.elapsed() < HEAD_PATIENCE + Duration::from_secs(2), "{:?}", started.elapsed());
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        talking.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_and_never_reads_is_given_up() {
+        let mut silent = visitor();
+        silent.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let started = Instant::now();
+        tokio::time::sleep(READ_PATIENCE + Duration::from_secs(1)).await;
+        let mut got = Vec::new();
+        drop(silent.read_to_end(&mut got).await);
+        assert!(got.len() <= 2048, "{} bytes after {:?}", got.len(), started.elapsed());
+    }
 }

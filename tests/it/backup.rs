@@ -34,6 +34,20 @@ async fn the_daemon_makes_backups_and_says_when_it_cannot() {
     let (code, said) = text(daemon.cli(&["backup", "--verify", &path]).await);
     assert!(code == 0 && said.contains("is whole: taken "), "{said}");
 
+    // Another, because somebody wants it now; it is known who.
+    let (status, answer) = daemon.post("/api/v1/backup", &Value::Null).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer["bytes"].as_u64() > Some(1000), "{answer}");
+    let (code, said) =
+        text(daemon.cli(&["backup", "--verify", answer["path"].as_str().expect("a path")]).await);
+    assert!(code == 0 && said.contains("is whole"), "{said}");
+    let process = daemon.get("/api/v1/process").await;
+    assert_eq!(process["backup"]["count"], 2, "{process:#}");
+    let database = rusqlite::Connection::open(daemon.state().join("vigia.db")).expect("the store");
+    let who = "SELECT author FROM audit WHERE action = 'backup'";
+    let who: String = database.query_row(who, [], |row| row.get(0)).expect("it is in the audit");
+    assert!(!who.is_empty());
+
     // The folder is somewhere else now, and cannot be made there.
     daemon.write("file", "");
     daemon.write("vigia.yaml", &site.replace("dir: backups", "dir: file/backups"));
@@ -42,6 +56,13 @@ async fn the_daemon_makes_backups_and_says_when_it_cannot() {
         .wait_for("/api/v1/status", |status| status["notices"].to_string().contains("the last backup failed"))
         .await;
     assert!(status["notices"].to_string().contains("file/backups"), "{status:#}");
+    let (status, answer) = daemon.post("/api/v1/backup", &Value::Null).await;
+    assert!(status == 503 && answer["error"].to_string().contains("no backup could be made"), "{answer}");
+
+    daemon.write("vigia.yaml", SITE);
+    daemon.wait_for("/api/v1/process", |process| process["backup"].is_null()).await;
+    let (status, answer) = daemon.post("/api/v1/backup", &Value::Null).await;
+    assert!(status == 409 && answer["error"].to_string().contains("backup: {dir:"), "{status} {answer}");
 }
 
 #[tokio::test]

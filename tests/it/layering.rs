@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("discovery", &["os", "config", "store"]),
     ("assets", &["os", "config", "store", "discovery"]),
     ("runtime", &["os", "config"]),
-    ("web", &["os", "config", "store", "deliver", "desk", "discovery", "assets", "runtime"]),
+    ("web", &["os", "config", "store", "backup", "deliver", "desk", "discovery", "assets", "runtime"]),
     (
         "app",
         &[

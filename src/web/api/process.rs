@@ -145,6 +145,12 @@ pub(crate) async fn reload(Extension(seen): Extension<Seen>, body: Bytes) -> Res
     })))
 }
 
+/// Answers when it is made and was read back.
+pub(crate) async fn back_up(Extension(seen): Extension<Seen>) -> Result<Json<Value>, Failure> {
+    let made = seen.web.backend.back_up(seen.by()).await?;
+    Ok(Json(json!({"path": made.path, "taken": made.taken.as_second(), "bytes": made.bytes})))
+}
+
 /// The process serves.
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"

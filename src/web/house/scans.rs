@@ -64,7 +64,7 @@ impl House {
         Ok(inserted)
     }
 
-    async fn record(&self, by: By, action: &str, subject: &str, detail: Value) {
+    pub(super) async fn record(&self, by: By, action: &str, subject: &str, detail: Value) {
         let act = who(by).act(self.handle.now(), action, subject, detail);
         if let Err(error) = self.desk.record(act).await {
             tracing::warn!(event = "desk.audit", error = %crate::telemetry::Chain(&error), "{action} {subject} is not in the audit");

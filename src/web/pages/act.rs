@@ -44,6 +44,7 @@ const ACTS: &[(&str, &str, &str)] = &[
     ("comment-alarm", "Comment an alarm", "Add comment"),
     ("revoke-suppression", "Revoke suppression", "Revoke it"),
     ("reload", "Read the configuration again", "Read it again"),
+    ("backup", "Make a backup now", "Make a backup"),
 ];
 
 /// What ends an acknowledgement, as [`Until::word`] and for people.
@@ -332,17 +333,7 @@ async fn perform(seen: &Seen, act: &str, asked: &Asked, files: Vec<Received>) ->
         "ticket" => ticket_acts::open(seen, asked, files).await,
         "tickets" => ticket_acts::many(seen, asked).await,
         _ if ticket_acts::is_of_one(act) => ticket_acts::perform(seen, act, asked, files).await,
-        "reload" if seen.may(Role::Admin) => {
-            let report = seen.web.backend.reload(seen.by(), false).await?;
-            said(format!(
-                "Configuration read: {} added, {} changed, {} removed, {} mistakes",
-                report.added,
-                report.changed,
-                report.removed,
-                report.problems.iter().filter(|problem| problem.is_error).count()
-            ))
-        }
-        "reload" => Err(Failure::Forbidden { needs: Role::Admin }.into()),
+        "reload" | "backup" => of_the_daemon(seen, act).await,
         other => Err(Failure::Missing(format!("There is no act `{other}`.")).into()),
     }
 }
@@ -372,6 +363,25 @@ async fn alarm(seen: &Seen, act: &str, alarm: AlarmId, asked: &Asked) -> Outcome
     };
     seen.give(operation).await?;
     said(format!("Alarm {alarm} {done}"))
+}
+
+/// What is asked of vigia itself, by an admin.
+async fn of_the_daemon(seen: &Seen, act: &str) -> Outcome {
+    if !seen.may(Role::Admin) {
+        return Err(Failure::Forbidden { needs: Role::Admin }.into());
+    }
+    if act == "backup" {
+        let made = seen.web.backend.back_up(seen.by()).await?;
+        return said(format!("Backup made and read back: {} ({})", made.path, words::bytes(made.bytes)));
+    }
+    let report = seen.web.backend.reload(seen.by(), false).await?;
+    said(format!(
+        "Configuration read: {} added, {} changed, {} removed, {} mistakes",
+        report.added,
+        report.changed,
+        report.removed,
+        report.problems.iter().filter(|problem| problem.is_error).count()
+    ))
 }
 
 async fn each(seen: &Seen, asked: &Asked, order: impl Fn(ObjectKey) -> Operation) -> Result<Answers, Not> {

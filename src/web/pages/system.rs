@@ -107,6 +107,7 @@ struct ProcessPage {
     store: Vec<(&'static str, String)>,
     trouble: Option<String>,
     notices: Vec<String>,
+    may_back_up: bool,
 }
 
 fn reloads(reload: &ReloadGauge, last: &str) -> String {
@@ -183,6 +184,7 @@ pub(crate) async fn process(Extension(seen): Extension<Seen>) -> Result<Response
             ("Events", number(process.store.events)),
         ],
         trouble: process.store.trouble.clone(),
+        may_back_up: process.backup.is_some() && seen.may(crate::desk::Role::Admin),
         notices: health
             .notices
             .iter()

@@ -153,6 +153,7 @@ const TABLE: &[Group] = &[
             "/api/v1/assets/{asset}/forget",
             "/api/v1/tickets/{reference}/delete",
             "/api/v1/reload",
+            "/api/v1/backup",
             "/api/v1/users",
             "/api/v1/users/{name}/password",
             "/api/v1/users/{name}/disable",

@@ -16,12 +16,16 @@ pub struct Prometheus {
 
 impl Prometheus {
     pub fn scraping(target: &str) -> Self {
+        Self::with(&format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+             scrape_configs:\n- job_name: vigia\n  static_configs: [{{targets: ['{target}']}}]\n"
+        ))
+    }
+
+    /// With this configuration.
+    pub fn with(text: &str) -> Self {
         let server = Server::start("prometheus", |port, folder| {
             let config = folder.join("prometheus.yml");
-            let text = format!(
-                "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-                 scrape_configs:\n- job_name: vigia\n  static_configs: [{{targets: ['{target}']}}]\n"
-            );
             fs::write(&config, text).expect("prometheus.yml");
             let mut command = Command::new("/usr/bin/prometheus");
             command.arg(format!("--config.file={}", config.display()));
