@@ -1,5 +1,8 @@
 //! What tests of several parts begin with: how an ordinary object is looked at, and who is told.
 
+#[path = "../tests/it/support/damage.rs"]
+pub(crate) mod damage;
+
 use std::time::Duration;
 
 use vigia_core::model::contact::{Audience, Contact};

@@ -536,6 +536,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn damaged_packets_are_survived() {
+        for (family, header) in [(Family::V4, 24), (Family::V6, 0)] {
+            let line = line(family, true);
+            let mut message = vec![0; header];
+            message.first_mut().into_iter().for_each(|first| *first = 0x46);
+            message.extend(reply_to(&line.request(9, 9, 16), family));
+            let corpus = [message, line.request(9, 9, 16)];
+            crate::tests::damage::survives("icmp", &corpus, |bytes| {
+                let mut answer = wait_for(&line, 9);
+                line.take_reply(bytes, None);
+                let unreachable = Answer::Unreachable { what: "Host Unreachable", from: None };
+                line.take_error(bytes, Some("192.0.2.7".parse().unwrap()), unreachable);
+                assert!(
+                    answer.try_recv().is_ok() || line.waiting().remove(&9).is_some(),
+                    "answered, or waits"
+                );
+            });
+        }
+    }
+
+    #[tokio::test]
     async fn a_raw_answer_is_read_behind_its_ip_header() {
         let line = line(Family::V4, true);
         let answer = wait_for(&line, 9);

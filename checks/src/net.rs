@@ -174,6 +174,9 @@ pub struct Connection {
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<SslStream<TcpStream>>),
+    /// A server in memory.
+    #[cfg(test)]
+    Script(crate::tests::script::Script),
     /// Only while the one becomes the other.
     Changing,
 }
@@ -196,12 +199,17 @@ impl Call<'_> {
 
     /// Resolves and connects to a name, trying its addresses side by side, a quarter of a second apart.
     pub async fn connect_to(&self, name: &str, port: u16, family: IpFamily) -> Result<Connection, Failure> {
+        #[cfg(test)]
+        if let Some(script) = crate::tests::script::Script::take() {
+            let nowhere = SocketAddr::from(([127, 0, 0, 1], port));
+            return Ok(self.connected(Stream::Script(script), nowhere, Duration::ZERO, Duration::ZERO));
+        }
         if let Some(address) = literal(name.trim(), port)
             && family == IpFamily::Any
         {
             self.enters(Phase::Connect);
             let begun = Instant::now();
-            let stream = connect_one(address).await?;
+            let stream = Stream::Plain(connect_one(address).await?);
             return Ok(self.connected(stream, address, Duration::ZERO, begun.elapsed()));
         }
         let begun = Instant::now();
@@ -210,7 +218,7 @@ impl Call<'_> {
         self.enters(Phase::Connect);
         let begun = Instant::now();
         let (stream, address) = race(&addresses).await?;
-        Ok(self.connected(stream, address, resolve, begun.elapsed()))
+        Ok(self.connected(Stream::Plain(stream), address, resolve, begun.elapsed()))
     }
 
     /// The addresses of a name, with the port.
@@ -236,7 +244,7 @@ impl Call<'_> {
 
     fn connected(
         &self,
-        stream: TcpStream,
+        stream: Stream,
         peer: SocketAddr,
         resolve: Duration,
         connect: Duration,
@@ -244,7 +252,7 @@ impl Call<'_> {
         self.note(|| format!("connected to {peer}"));
         self.enters(Phase::Answer);
         Connection {
-            stream: Stream::Plain(stream),
+            stream,
             ahead: Vec::new(),
             peer,
             times: Times { resolve, connect, tls: Duration::ZERO },
@@ -385,6 +393,8 @@ impl Connection {
             Stream::Plain(socket) => socket,
             // Beneath TLS: what its records hold (session tickets, a last word) matters to nobody any more.
             Stream::Tls(stream) => stream.get_mut(),
+            #[cfg(test)]
+            Stream::Script(_) => return,
             Stream::Changing => return,
         };
         let mut chunk = [0_u8; 512];
@@ -403,6 +413,8 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(test)]
+            Self::Script(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Changing => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -413,6 +425,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(test)]
+            Self::Script(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Changing => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -421,6 +435,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(test)]
+            Self::Script(stream) => Pin::new(stream).poll_flush(cx),
             Self::Changing => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -429,6 +445,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(test)]
+            Self::Script(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Changing => Poll::Ready(Ok(())),
         }
     }

@@ -353,6 +353,21 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)))
 }
 
+/// Gives a packet the sum that belongs to it, whatever else is wrong with it.
+#[cfg(test)]
+pub(crate) fn with_its_sum(packet: &mut [u8]) {
+    let tail = match number(packet, 0) {
+        3 => Packets::V3.tail(),
+        4 => Packets::V4.tail(),
+        _ => 0,
+    };
+    let mut whole = packet.to_vec();
+    whole.resize(whole.len() + tail, 0);
+    whole.iter_mut().skip(4).take(4).for_each(|byte| *byte = 0);
+    put_sum(&mut whole);
+    packet.iter_mut().zip(whole).skip(4).take(4).for_each(|(place, byte)| *place = byte);
+}
+
 async fn exchange(connection: &mut Connection, version: Packets, query: &str) -> Result<Answer, Failure> {
     const LENGTH_MAX: usize = 65_536;
     let none = |what: &str| Failure::new(Trouble::Garbage, format!("no answer of an NRPE daemon: {what}"));

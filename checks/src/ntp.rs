@@ -247,6 +247,21 @@ mod tests {
         port
     }
 
+    #[test]
+    fn damaged_packets_are_survived() {
+        let mut packet = [0_u8; PACKET_BYTES];
+        (packet[0], packet[1]) = (0x24, 2);
+        packet[24..32].copy_from_slice(&[7; 8]);
+        let refusal = [&[0xe4, 0][..], &packet[2..]].concat();
+        crate::tests::damage::survives("ntp", &[packet.to_vec(), refusal], |bytes| {
+            for cookie in [[7; 8], [0; 8]] {
+                if let Some(Ok(answer)) = read(bytes, cookie, now(), now()) {
+                    assert!(answer.offset.is_finite() && answer.delay >= 0.0);
+                }
+            }
+        });
+    }
+
     #[tokio::test]
     async fn clocks_are_compared_both_ways() {
         for (ahead, code, begins) in [

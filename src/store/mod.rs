@@ -308,8 +308,11 @@ impl IdleWriter {
             outlet: Outlet { post: self.post, unkept },
         });
         let guard = ended.clone().drop_guard();
+        // Tokio's clock is the runtime's: where a test moves it, it is to move for this thread as well.
+        let runtime = tokio::runtime::Handle::try_current();
         let run = move || {
             let _guard = guard;
+            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
             writer.run();
         };
         thread::Builder::new()

@@ -2,11 +2,7 @@
 //! altered by chance, and handed to the readers of texts from outside. None may panic, and what they say stays within bounds.
 //!
 //! Coverage-guided fuzzing wants a nightly compiler, which the project does not build with; this is the bounded form of it.
-//! `VIGIA_TEST_INPUTS` says how many inputs each reader gets; a failure prints the seed, `VIGIA_TEST_SEED` takes it again.
-//! Readers that are private to their part have the like beside them (`identify`, `nmap_xml`, `archive`).
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+//! Readers that are private to their part have the like beside them (`identify`, `nmap_xml`, `archive`, those of the checks).
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -22,11 +18,8 @@ use vigia_core::nagios::threshold::Range;
 use vigia_core::nagios::{command, macros, output, perfdata, words};
 
 use crate::support::daemon::TestDaemon;
+use crate::support::damage::{damaged, number, seed, survives};
 use crate::support::sources::{files, read, root};
-
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
-}
 
 /// Texts in quotes of the test vectors, and every line of the documentation's examples.
 fn corpus() -> Vec<Vec<u8>> {
@@ -59,36 +52,6 @@ fn corpus() -> Vec<Vec<u8>> {
     texts.extend(more.iter().map(|text| text.as_bytes().to_vec()));
     texts.retain(|text| !text.is_empty() && text.len() < 20_000);
     texts
-}
-
-/// One of them, or two joined, with some damage.
-fn damaged(corpus: &[Vec<u8>], random: &mut Rng) -> Vec<u8> {
-    const SPECIAL: &[u8] = b"$|;'\"\\!{}[]:,-#&*%@~=\n\t\r \0\xff\xc3\x80";
-    let one = |random: &mut Rng| random.choice(corpus).cloned().unwrap_or_default();
-    let mut bytes = one(random);
-    for _ in 0..random.usize(0..6) {
-        let at = random.usize(0..=bytes.len());
-        match random.u8(0..8) {
-            0 => bytes.truncate(at),
-            1 => bytes.insert(at, *random.choice(SPECIAL).unwrap_or(&0)),
-            2 => bytes.insert(at, random.u8(..)),
-            3 if at < bytes.len() => drop(bytes.remove(at)),
-            4 if at < bytes.len() => bytes[at] = random.u8(..),
-            5 => {
-                let other = one(random);
-                let from = random.usize(0..=other.len());
-                bytes.splice(at..at, other[from..].iter().copied());
-            }
-            6 => {
-                let piece = bytes[at..].to_vec();
-                let times = random.usize(1..20);
-                bytes.extend(piece.iter().copied().cycle().take(piece.len().min(50) * times));
-            }
-            _ => {}
-        }
-    }
-    bytes.truncate(40_000);
-    bytes
 }
 
 type Reader = (&'static str, fn(&[u8]));
@@ -138,16 +101,8 @@ const READERS: &[Reader] = &[
 #[test]
 fn no_reader_of_texts_panics_on_damaged_ones() {
     let corpus = corpus();
-    let (inputs, seed) = (number("VIGIA_TEST_INPUTS", 20_000), number("VIGIA_TEST_SEED", fastrand::u64(..)));
     for (name, reader) in READERS {
-        let mut random = Rng::with_seed(seed);
-        let started = Instant::now();
-        for turn in 0..inputs {
-            let bytes = damaged(&corpus, &mut random);
-            let survived = catch_unwind(AssertUnwindSafe(|| reader(&bytes))).is_ok();
-            assert!(survived, "{name}, seed {seed}, input {turn}: {:?}", String::from_utf8_lossy(&bytes));
-        }
-        println!("{name}: {inputs} inputs in {:.0?}, seed {seed}", started.elapsed());
+        survives(name, &corpus, reader);
     }
 }
 
@@ -155,7 +110,7 @@ fn no_reader_of_texts_panics_on_damaged_ones() {
 async fn no_body_that_is_sent_to_the_api_is_a_mistake_of_ours() {
     let site = "hosts: {web1: {address: 127.0.0.1, check: {passive: {}}, services: {one: {passive: {}}}}}\n";
     let daemon = TestDaemon::start(&[("vigia.yaml", site)]).await;
-    let seed = number("VIGIA_TEST_SEED", fastrand::u64(..));
+    let seed = seed();
     let mut random = Rng::with_seed(seed);
     let bodies = [
         json!({"host": "web1", "service": "one", "state": 2, "output": "down | a=1", "at": 1_700_000_000}),

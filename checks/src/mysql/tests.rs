@@ -242,3 +242,32 @@ async fn the_flags_of_check_mysql_are_understood() {
     let (port, _saw) = Server::new(Login::Denied(1045, DENIED)).start().await;
     assert_eq!(check("mysql", &format!("-H 127.0.0.1 -P {port} -n")).await.0, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn damaged_greetings_are_survived() {
+    use crate::tests::script::Script;
+    let said = |payload: &[u8]| {
+        let mut packet = u32::try_from(payload.len()).unwrap().to_le_bytes();
+        packet[3] = 0;
+        [&packet, payload].concat()
+    };
+    let mut usable = b"\x0a8.4.0\0\x07\0\0\0abcdefgh\0\xff\xff\x2d\x02\0\xff\xdf\x15".to_vec();
+    usable.extend([0; 10]);
+    usable.extend(b"ijklmnopqrst\0caching_sha2_password\0");
+    let corpus = [said(&usable), said(b"\xff\x10\x04#08004Too many connections"), said(b"")];
+    let (target, shared) = (crate::trial::loopback(), crate::trial::shared());
+    let call = Call::new(&KIND, &target, &shared);
+    let mut good = 0;
+    let (inputs, seed) =
+        (crate::tests::damage::number("VIGIA_TEST_INPUTS", 20_000), crate::tests::damage::seed());
+    let mut random = fastrand::Rng::with_seed(seed);
+    for turn in 0..inputs {
+        let bytes = crate::tests::damage::damaged(&corpus, &mut random);
+        Script::new(vec![bytes.clone()], |_, _| {}, if turn % 2 == 0 { 1 } else { 9999 }, false).put();
+        let mut connection = call.connect_to("127.0.0.1", 1, crate::resolve::IpFamily::Any).await.unwrap();
+        // A panic ends the test with the seed in what cargo prints.
+        good += u64::from(matches!(relay::greeting(&mut connection).await, Ok(relay::Greeting::Usable(_))));
+    }
+    println!("mysql's greeting: {inputs} inputs, {good} of them good, seed {seed}");
+    assert!(good > 0);
+}

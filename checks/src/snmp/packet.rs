@@ -255,6 +255,35 @@ mod tests {
     }
 
     #[test]
+    fn damaged_packets_are_survived() {
+        let oid = Oid::parse("1.3.6.1.2.1.1.3.0").unwrap();
+        let all = [
+            (0x02, vec![7]),
+            (0x41, vec![255, 255]),
+            (0x43, vec![1, 2, 3]),
+            (4, b"text".to_vec()),
+            (0x46, vec![1; 8]),
+        ]
+        .map(|(tag, content)| {
+            ber::joined(ber::SEQUENCE, &[ber::element(ber::OID, &oid.bytes()), ber::element(tag, &content)])
+        });
+        let zero = || ber::integer(ber::INTEGER, 0);
+        let response = [ber::integer(ber::INTEGER, 1), zero(), zero(), ber::joined(ber::SEQUENCE, &all)];
+        let parts =
+            [ber::integer(ber::INTEGER, 1), ber::element(4, b"public"), ber::joined(RESPONSE, &response)];
+        let corpus = [ber::joined(ber::SEQUENCE, &parts)];
+        assert_eq!(answer(&corpus[0], 1).map(|answer| answer.values.len()), Some(5));
+        crate::tests::damage::survives("snmp", &corpus, |bytes| {
+            let Some(answer) = answer(bytes, 1) else { return };
+            for (oid, value) in answer.values {
+                let shown =
+                    format!("{oid} {value} {} {:?} {}", value.plain(), value.number(), value.unit("B"));
+                assert!(shown.len() < 400_000, "{} bytes", shown.len());
+            }
+        });
+    }
+
+    #[test]
     fn values_read_as_net_snmp_shows_them() {
         let ticks = Value::Ticks(123 + 100 * (2 * 86_400 + 3600));
         assert_eq!(ticks.to_string(), "Timeticks: (17640123) 2 days, 1:00:01.23");

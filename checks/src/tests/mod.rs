@@ -1,9 +1,13 @@
 //! The checks against peers of our own that misbehave in one way each, through the door that plugins use.
 
+#[path = "../../../tests/it/support/damage.rs"]
+pub(crate) mod damage;
+mod damaged;
 mod http;
 pub(crate) mod made_certificates;
 mod options;
 mod peers;
+pub(crate) mod script;
 mod tcp;
 mod tls;
 

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod chain;
 pub mod daemon;
+pub mod damage;
 pub mod disk;
 pub mod guests;
 pub mod hook;
