@@ -340,30 +340,27 @@ pub(crate) fn name_matches(pattern: &str, name: &str) -> bool {
     if !is_glob(pattern) {
         return pattern == name;
     }
-    // The usual two-pointer walk: on a mismatch the last star takes one character more.
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match pattern.get(p) {
+    // The usual two-pointer walk: on a mismatch the last star takes one character more. It is asked of each object
+    // of a large site, so it walks over the texts as they are.
+    let (mut wanted, mut rest) = (pattern.chars(), name.chars());
+    let mut star = None;
+    loop {
+        let here = rest.clone();
+        let Some(c) = rest.next() else { return wanted.all(|c| c == '*') };
+        let mut after = wanted.clone();
+        match after.next() {
             Some('*') => {
-                star = Some((p, n));
-                p += 1;
+                star = Some((after.clone(), here.clone()));
+                (wanted, rest) = (after, here);
             }
-            Some(c) if *c == '?' || name.get(n) == Some(c) => {
-                p += 1;
-                n += 1;
+            Some(one) if one == '?' || one == c => wanted = after,
+            Some(_) | None => {
+                let Some((after_star, from)) = &mut star else { return false };
+                from.next();
+                (wanted, rest) = (after_star.clone(), from.clone());
             }
-            Some(_) | None => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    n = from + 1;
-                }
-                None => return false,
-            },
         }
     }
-    pattern.iter().skip(p).all(|c| *c == '*')
 }
 
 pub(crate) fn is_glob(pattern: &str) -> bool {
@@ -412,6 +409,8 @@ mod tests {
         assert!(
             name_matches("web*", "web01") && name_matches("*-?", "db-1") && name_matches("a*b*c", "aXbYbc")
         );
+        assert!(name_matches("*é?", "café!") && name_matches("*", "") && name_matches("a**", "a"));
+        assert!(!name_matches("a*", "") && !name_matches("*ab", "aab!") && name_matches("*ab", "aaab"));
         assert!(!name_matches("web", "web01") && !name_matches("web?", "web") && !name_matches("*x", "y"));
     }
 }
