@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Path, Request};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use vigia_core::model::acknowledgement::Until;
 use vigia_core::model::check::{CheckResult, Output, Source, Verdict};
@@ -248,23 +249,41 @@ enum StateSaid {
     Word(String),
 }
 
+/// Taken from the body as it stands there, where nothing in it is escaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// A passive result.
 #[derive(Deserialize)]
-pub(crate) struct Submitted {
-    host: String,
-    service: Option<String>,
+struct Submitted<'a> {
+    #[serde(borrow)]
+    host: Text<'a>,
+    #[serde(borrow)]
+    service: Option<Text<'a>>,
     state: StateSaid,
     /// As a plugin prints it: first line, `|`, performance data, further lines.
-    output: String,
-    perfdata: Option<String>,
-    long_output: Option<String>,
+    #[serde(borrow)]
+    output: Text<'a>,
+    #[serde(borrow)]
+    perfdata: Option<Text<'a>>,
+    #[serde(borrow)]
+    long_output: Option<Text<'a>>,
     at: Option<i64>,
 }
 
-impl Submitted {
+impl<'a> Submitted<'a> {
+    fn decode(raw: &'a RawValue) -> Result<Self, String> {
+        serde_json::from_str(raw.get()).map_err(|error| {
+            let (text, place) =
+                (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+            // A place within one result is none in the body.
+            text.strip_suffix(&place).unwrap_or(&text).to_owned()
+        })
+    }
+
     fn read(&self, now: Timestamp) -> Result<CheckResult, String> {
-        let key =
-            ObjectKey { host: self.host.as_str().into(), service: self.service.as_deref().map(Into::into) };
+        let service = self.service.as_ref().map(|Text(name)| (&**name).into());
+        let key = ObjectKey { host: (&*self.host.0).into(), service };
         let code = match &self.state {
             StateSaid::Number(number) => *number,
             StateSaid::Word(word) => {
@@ -280,12 +299,12 @@ impl Submitted {
                 number.ok_or_else(|| format!("`{word}` is not a state; it is one of {known}"))?
             }
         };
-        let mut printed = Cow::Borrowed(self.output.as_str());
-        if let Some(perfdata) = &self.perfdata {
+        let mut printed = Cow::Borrowed(&*self.output.0);
+        if let Some(Text(perfdata)) = &self.perfdata {
             printed.to_mut().push_str(" | ");
             printed.to_mut().push_str(perfdata);
         }
-        if let Some(long) = &self.long_output {
+        if let Some(Text(long)) = &self.long_output {
             printed.to_mut().push('\n');
             printed.to_mut().push_str(long);
         }
@@ -306,9 +325,10 @@ impl Submitted {
 
 pub(crate) async fn result(
     Extension(seen): Extension<Seen>,
-    Body(asked): Body<Submitted>,
+    Body(asked): Body<Box<RawValue>>,
 ) -> Result<Json<Value>, Failure> {
-    let result = asked.read(seen.eyes.now).map_err(Failure::Wrong)?;
+    let submitted = Submitted::decode(&asked).map_err(|why| Failure::Wrong(in_our_words(&why)))?;
+    let result = submitted.read(seen.eyes.now).map_err(Failure::Wrong)?;
     match seen.web.backend.submit(vec![result]).await?.into_iter().flatten().next() {
         Some(refused) => Err(refused.into()),
         None => Ok(Json(json!({ "message": "result taken" }))),
@@ -317,8 +337,9 @@ pub(crate) async fn result(
 
 #[derive(Deserialize)]
 pub(crate) struct Batch {
-    /// Read one by one, so that a mistake in one of them costs only that one.
-    results: Vec<Value>,
+    /// Read one by one, so that a mistake in one of them costs only that one; raw, because ten thousand trees of
+    /// values would cost more than all that is done with them.
+    results: Vec<Box<RawValue>>,
 }
 
 /// All in one go to the engine, each on its own there: one that is refused does not hold up the others. They are
@@ -330,8 +351,7 @@ pub(crate) async fn results(
     let mut refused = Vec::new();
     let (mut results, mut places) = (Vec::with_capacity(asked.results.len()), Vec::new());
     for (index, said) in asked.results.iter().enumerate() {
-        let submitted = Submitted::deserialize(said).map_err(|error| error.to_string());
-        match submitted.and_then(|submitted| submitted.read(seen.eyes.now)) {
+        match Submitted::decode(said).and_then(|submitted| submitted.read(seen.eyes.now)) {
             Ok(result) => {
                 results.push(result);
                 places.push(index);
@@ -345,7 +365,9 @@ pub(crate) async fn results(
     refused.sort_unstable();
     let accepted = asked.results.len() - refused.len();
     let refusal = |(index, why): (usize, String)| {
-        let said = |field: &str| asked.results.get(index).and_then(|said| said.get(field));
+        let said: Option<Value> =
+            asked.results.get(index).and_then(|said| serde_json::from_str(said.get()).ok());
+        let said = |field: &str| said.as_ref().and_then(|said| said.get(field));
         json!({"index": index, "host": said("host"), "service": said("service"), "error": why})
     };
     let refused: Vec<Value> = refused.into_iter().map(refusal).collect();
