@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 use vigia_core::engine::table::Table;
 use vigia_core::engine::world::World;
 use vigia_core::model::acknowledgement::Acknowledgement;
@@ -91,7 +91,12 @@ impl Saved {
         world: &World,
         fresh: &mut Fresh,
     ) -> rusqlite::Result<()> {
-        let mut writer = RowWriter { connection, inventory: &world.inventory, fresh };
+        let mut writer = RowWriter {
+            connection,
+            save: connection.prepare_cached(SAVE)?,
+            inventory: &world.inventory,
+            fresh,
+        };
         for (at, status, before) in differing(&world.hosts, &self.world.hosts) {
             let id = self.hosts.get(at).copied().unwrap_or(0);
             writer.write(Checkable::Host(HostId(place(at))), id, status, before)?;
@@ -113,7 +118,12 @@ impl Saved {
         let (old, new) = (&self.world, world);
         let mut hosts = vec![0; new.hosts.len()];
         let mut services = vec![0; new.services.len()];
-        let mut writer = RowWriter { connection, inventory: &new.inventory, fresh };
+        let mut writer = RowWriter {
+            connection,
+            save: connection.prepare_cached(SAVE)?,
+            inventory: &new.inventory,
+            fresh,
+        };
         for host in new.inventory.host_ids() {
             let definition = new.inventory.host(host);
             let before = old.inventory.host_id(&definition.name);
@@ -129,6 +139,7 @@ impl Saved {
                     writer.write(Checkable::Service(*service), id, new.service(*service), status)?;
             }
         }
+        drop(writer);
         fresh.found.clear();
         (fresh.hosts, fresh.services) = (Some(hosts), Some(services));
         Ok(())
@@ -155,6 +166,8 @@ fn differing<'a, S: Condition>(
 
 struct RowWriter<'a> {
     connection: &'a Connection,
+    /// [`SAVE`]; looking it up again for each row would be a tenth of the work.
+    save: CachedStatement<'a>,
     inventory: &'a Inventory,
     fresh: &'a mut Fresh,
 }
@@ -179,7 +192,7 @@ impl RowWriter<'_> {
         if id == 0 {
             self.fresh.found.push((object, row));
         }
-        save(self.connection, row, status)?;
+        save(&mut self.save, row, status)?;
         self.fresh.rows += 1;
         Ok(row)
     }
@@ -194,10 +207,14 @@ fn is_worth_keeping<S: Condition>(status: &Status<S>) -> bool {
         || status.notification != NotificationStatus::default()
 }
 
-fn save<S: Condition>(connection: &Connection, object: i64, status: &Status<S>) -> rusqlite::Result<()> {
+fn save<S: Condition>(
+    statement: &mut CachedStatement<'_>,
+    object: i64,
+    status: &Status<S>,
+) -> rusqlite::Result<()> {
     let acknowledgement = status.acknowledgement.as_deref();
     let [ok, warning, critical, unknown] = status.last_time_in.map(micros);
-    connection.prepare_cached(SAVE)?.execute(params![
+    statement.execute(params![
         object,
         status.standing.state.number(),
         status.standing.state_type.number(),
