@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Answer, Common, Console, Exit, Failure};
 use crate::app::{self, Ended, Options};
 use crate::os::clock::Clock;
-use crate::os::limits;
+use crate::os::{limits, memory};
 
 /// Run the daemon in the foreground
 ///
@@ -38,6 +38,7 @@ impl Serve {
             accept_empty: self.accept_empty,
             clock: Clock::system(),
         };
+        memory::keep_few_arenas();
         limits::keep_raw_sockets_from_programs();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ended = runtime.block_on(app::serve(&options, &mut console.err));

@@ -5,6 +5,7 @@ pub mod draft;
 pub mod files;
 pub mod limits;
 pub mod lock;
+pub mod memory;
 pub mod process;
 pub mod stop;
 pub mod systemd;
