@@ -18,7 +18,7 @@ class Vigia(Process):
     def __init__(self, program, folder):
         self.port = free_port()
         self.state = os.path.join(folder, "state")
-        words = [program, "serve", "-c", os.path.join(folder, "etc"), "--state-dir", self.state]
+        words = [program, "serve", "-c", os.path.join(folder, "etc"), "--state-dir", self.state, "--strict"]
         super().__init__([*words, "--listen", f"127.0.0.1:{self.port}"], os.path.join(folder, "vigia.log"))
 
     def connection(self):
@@ -33,6 +33,8 @@ class Vigia(Process):
         connection.request("GET", path)
         answer = connection.getresponse()
         body = answer.read()
+        if answer.status == 303:
+            return self.get(answer.headers["Location"], connection)
         if answer.status != 200:
             raise Failed(f"{path}: {answer.status} {body[:300]!r}")
         return body

@@ -15,7 +15,9 @@ WINDOW = 15
 GROWTH = [1_000, 10_000, 100_000, 1_000_000]
 # A million services every five minutes.
 GROWTH_RATE = 1_000_000 / INTERVAL
+GROWTH_WINDOW = 8
 SETTLING = 0.5
+MORE_EDITS = 10
 
 
 def site(bench, name, services, interval, kinds, listener, web_port=0):
@@ -98,7 +100,7 @@ def mixed(bench):
 
 
 def edit(bench):
-    """One host's file is written anew, as an editor does."""
+    """One host's file is written anew, as an editor does; memory after a day of such edits."""
     with Listener(bench.bare, bench.log("listener")) as listener:
         folder = site(bench, "edit", SERVICES, "5m", ["tcp"], listener)
         with Vigia(bench.vigia, folder) as daemon:
@@ -111,6 +113,10 @@ def edit(bench):
             for run in range(RUNS):
                 rewrite(folder, f"unseen {run}")
                 counts.append(window(daemon, listener, 5))
+            before = daemon.rss_mb()
+            for run in range(MORE_EDITS):
+                until_live(daemon, folder, f"seen again {run}")
+            after = daemon.rss_mb()
     for count in counts:
         count.extra_cpu_s = count.cpu - quiet.cpu
     bench.raw("edit", vigia=counts, live=[{"live_s": one} for one in live])
@@ -118,6 +124,8 @@ def edit(bench):
     bench.row("the same, longest gap between check starts", middle(counts, "longest_gap_ms"), within=("≤", 50), unit=" ms")
     bench.row("the same gap without an edit", quiet.longest_gap_ms, unit=" ms")
     bench.row("the same, CPU of the reload", middle(counts, "extra_cpu_s"), unit=" s")
+    bench.row(f"the same, memory after {2 * RUNS} edits", before, unit=" MB")
+    bench.row(f"the same, memory after {MORE_EDITS} more", after, unit=" MB")
 
 
 def rewrite(folder, alias):
@@ -148,8 +156,8 @@ def growth(bench):
             interval = f"{1000 * services / GROWTH_RATE:.0f}ms"
             with Vigia(bench.vigia, site(bench, "growth", services, interval, ["tcp"], listener)) as daemon:
                 until(daemon.is_up, 120)
-                time.sleep(WINDOW)
-                sizes[services] = timed(daemon, listener, WINDOW)
+                time.sleep(GROWTH_WINDOW)
+                sizes[services] = timed(daemon, listener, GROWTH_WINDOW)
     for services, counts in sizes.items():
         bench.raw(f"growth, {services} services", vigia=counts)
     rows_of_growth(bench, sizes, empty)

@@ -26,7 +26,7 @@ def vigia_check(kind, port, web_port):
         "tcp": f"tcp:{port}",
         "http": f"{{http: {{port: {web_port}}}}}",
         "ping": "ping",
-        "plugin": f'{{plugin: "{PLUGIN} -H ${{address}} -p {port}"}}',
+        "plugin": f'{{plugin: "{PLUGIN} -H ${{host.address}} -p {port}"}}',
     }[kind]
 
 
