@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,8 @@ ROWS = {
     "growth": large.growth,
     "scan": scan.scan,
 }
+# Seconds for one row; a machine on which it takes longer is not one to measure on.
+ROW_LIMIT = 240
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
@@ -142,7 +145,14 @@ def write_page(table, heading):
         text.write(f"{before}{BEGIN}\n{heading}\n\n{table}\n{END}{after}")
 
 
+def too_long(*_):
+    raise Failed(f"it took longer than {ROW_LIMIT} s")
+
+
 def main():
+    # Whoever ends us ends what we started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    signal.signal(signal.SIGALRM, too_long)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="", help=f"these alone, with commas: {' '.join(ROWS)}")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
@@ -158,11 +168,13 @@ def main():
     for name in wanted:
         begun = time.monotonic()
         print(f"{name}:", flush=True)
+        signal.alarm(ROW_LIMIT)
         try:
             ROWS[name](bench)
         except (Failed, OSError, subprocess.SubprocessError) as error:
             failed.append(name)
             print(f"  not measured: {error}", flush=True)
+        signal.alarm(0)
         print(f"  ({time.monotonic() - begun:.0f} s)", flush=True)
     shutil.rmtree(bench.work, ignore_errors=True)
     quiet = "quiet" if others < 0.1 else f"not quiet: others used {100 * others:.0f} % of it at the beginning"
