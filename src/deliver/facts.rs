@@ -37,7 +37,8 @@ impl Facts {
         match &self.message.about {
             About::Object(notice) if notice.subject.service.is_some() => Kind::Service,
             About::Object(_) => Kind::Host,
-            About::Digest(_) => Kind::Digest,
+            // That of a ticket is worded already.
+            About::Digest(_) | About::Ticket(_) => Kind::Digest,
         }
     }
 
@@ -48,7 +49,7 @@ impl Facts {
     pub(super) fn notice(&self) -> Option<&Notice> {
         match &self.message.about {
             About::Object(notice) => Some(notice),
-            About::Digest(_) => None,
+            About::Digest(_) | About::Ticket(_) => None,
         }
     }
 
@@ -105,6 +106,7 @@ impl Facts {
         match &self.message.about {
             About::Object(notice) => self.notice_labels(notice),
             About::Digest(digest) => self.digest_labels(digest),
+            About::Ticket(_) => json!({}),
         }
     }
 

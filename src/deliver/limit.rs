@@ -70,7 +70,9 @@ pub(super) fn summarise(
     single: usize,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let waiting = outbox::waiting_for(connection, contact, AT_ONCE)?;
+    let mut waiting = outbox::waiting_for(connection, contact, AT_ONCE)?;
+    // What is said of a ticket would be lost in a summary: it waits its turn.
+    waiting.retain(|open| !matches!(open.message.about, About::Ticket(_)));
     let mut ids: Vec<&MessageId> = Vec::new();
     for open in &waiting {
         if !ids.contains(&&open.message.id) {
@@ -129,6 +131,7 @@ fn digest(rest: &[&Open]) -> Digest {
                     output: (&*notice.output.text).into(),
                 });
             }
+            About::Ticket(_) => {}
             // A summary that still waits is told in the new one.
             About::Digest(older) => {
                 digest.messages += older.messages;

@@ -13,7 +13,7 @@ use lettre::transport::smtp::commands::{Data, Mail as SmtpMail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 use sha2::{Digest as _, Sha256};
-use vigia_core::model::message::{Message, MessageId, MessageKind};
+use vigia_core::model::message::{About, Message, MessageId, MessageKind};
 use vigia_core::model::time::Timestamp;
 
 use super::facts::Facts;
@@ -133,9 +133,14 @@ fn judge(error: &SmtpError, mail: &Mail) -> Outcome {
 fn letter(to: &str, facts: &Facts, settings: &Settings) -> Result<Letter, String> {
     let from = mailbox(&settings.mail.from, "`smtp.from`")?;
     let to_mailbox = mailbox(to, "the contact's `email`")?;
-    let (kind, labels) = (facts.kind(), facts.labels());
-    let word = |part| settings.wording.render(kind, part, &labels);
-    let (subject, text, html) = (word(Part::Subject)?, word(Part::Text)?, word(Part::Html)?);
+    let (subject, text, html) = match &facts.message.about {
+        About::Ticket(mail) => (mail.subject.to_string(), mail.text.to_string(), mail.html.to_string()),
+        About::Object(_) | About::Digest(_) => {
+            let (kind, labels) = (facts.kind(), facts.labels());
+            let word = |part| settings.wording.render(kind, part, &labels);
+            (word(Part::Subject)?, word(Part::Text)?, word(Part::Html)?)
+        }
+    };
     let domain = from.email.domain().to_owned();
     let own = message_id(&facts.message.id, to, &domain);
     let mut builder = Letter::builder()
@@ -144,7 +149,9 @@ fn letter(to: &str, facts: &Facts, settings: &Settings) -> Result<Letter, String
         .subject(subject)
         .date(system_time(facts.message.at))
         .message_id(Some(own.clone()))
-        .raw_header(header("Auto-Submitted", "auto-generated"));
+        // Nothing that answers by itself shall answer us, and we read no mail at all.
+        .raw_header(header("Auto-Submitted", "auto-generated"))
+        .raw_header(header("X-Auto-Response-Suppress", "All"));
     if let Some(first) = thread(&facts.message, to, &domain).filter(|first| *first != own) {
         builder = builder.in_reply_to(first.clone()).references(first);
     }
@@ -167,9 +174,13 @@ fn message_id(id: &MessageId, to: &str, domain: &str) -> String {
 /// What everything about one problem is an answer to: the first message of it, whether it was ever sent to this
 /// address or not.
 fn thread(message: &Message, to: &str, domain: &str) -> Option<String> {
-    let vigia_core::model::message::About::Object(notice) = &message.about else { return None };
-    let problem = notice.problem?;
-    let first = MessageId::new(&notice.subject, Some(problem), MessageKind::Problem, 1, &message.contact);
+    let first = match &message.about {
+        About::Object(notice) => {
+            MessageId::new(&notice.subject, Some(notice.problem?), MessageKind::Problem, 1, &message.contact)
+        }
+        About::Ticket(mail) => MessageId::of_ticket(mail.reference.id, 0, &message.contact),
+        About::Digest(_) => return None,
+    };
     Some(message_id(&first, to, domain))
 }
 
@@ -213,7 +224,7 @@ mod tests {
     #[test]
     fn what_a_plugin_says_makes_no_header() {
         let mut facts = problem(1);
-        if let vigia_core::model::message::About::Object(notice) = &mut facts.message.about {
+        if let About::Object(notice) = &mut facts.message.about {
             let notice = std::sync::Arc::make_mut(notice);
             notice.comment = Some("x\r\nBcc: everybody@example.test\r\n\r\nbody".into());
             notice.kind = MessageKind::Custom;

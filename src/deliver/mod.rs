@@ -13,6 +13,7 @@ mod post;
 mod program;
 mod returned;
 mod settings;
+mod ticket;
 mod ways;
 mod webhook;
 
@@ -34,8 +35,12 @@ use crate::store::outbox::{self, Waiting};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Chain;
 
+pub use crate::wording::ticket::{
+    LABELS as TICKET_LABELS, Letter, Template, letter, mistake as template_mistake,
+};
 pub use lanes::Dead;
 pub use settings::{Mail, Security, Settings, Tools, usual_from};
+pub use ticket::preview as preview_ticket;
 
 use lanes::{LaneKey, Lanes};
 use limit::Verdict;
@@ -216,6 +221,7 @@ impl Deliverer {
         let now = self.clock.now();
         self.write_again(now).await;
         self.begin_from_memory(now);
+        self.tell_of_tickets().await;
         let waiting = match self.store.read(outbox::waiting).await {
             Ok(waiting) => waiting,
             Err(error) => {
@@ -244,6 +250,18 @@ impl Deliverer {
         let ours = in_memory.chain(unwritten).filter(|next| *next > now);
         let next = of_rows.chain(held).chain(ours).chain(self.lanes.next_try(now)).min();
         self.next_look = next.map_or(now.after(IDLE), |next| next.min(now.after(IDLE)));
+    }
+
+    /// What happened to tickets becomes messages. What the disk does not take now is told with the next look.
+    async fn tell_of_tickets(&self) {
+        let (world, settings) = (self.ends.worlds.borrow().clone(), self.ends.settings.borrow().clone());
+        loop {
+            match ticket::make_messages(&self.store, &world, &settings).await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return self.complain(&error),
+            }
+        }
     }
 
     fn note(&self, waiting: &[Waiting]) {

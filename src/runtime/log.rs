@@ -126,6 +126,9 @@ fn notified(message: &Message) {
             let service = subject.service.as_deref().unwrap_or_default();
             info!(event = "notify.decided", contact, host = %subject.host, service, "{kind} of {subject} to {contact}");
         }
+        About::Ticket(mail) => {
+            info!(event = "notify.decided", contact, "{} {} to {contact}", mail.reference, mail.what);
+        }
         About::Digest(digest) => {
             info!(
                 event = "notify.decided",

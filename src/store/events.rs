@@ -20,7 +20,8 @@ use vigia_core::model::time::Timestamp;
 use super::alarms::AlarmNote;
 use super::log::{LogKind, NewLine};
 use super::{
-    absent, alarms, audit, comments, downtimes, notifications, outbox, rename, suppressions, tickets,
+    absent, alarms, audit, comments, downtimes, notifications, outbox, rename, suppressions, ticket_mail,
+    tickets,
 };
 
 pub(super) fn write(db: &Connection, event: &Event) -> rusqlite::Result<()> {
@@ -136,6 +137,7 @@ fn notified(db: &Connection, at: Timestamp, message: &Message) -> rusqlite::Resu
     let (subject, what) = match &message.about {
         About::Object(notice) => (Some(&notice.subject), notice.kind.word()),
         About::Digest(_) => (None, "DIGEST"),
+        About::Ticket(_) => (None, "TICKET"),
     };
     let (text, line) = (format!("{what} by {ways}"), NewLine::new(at, LogKind::Notified));
     NewLine { subject, author: Some(&message.contact), text: &text, ..line }.write(db)
@@ -343,12 +345,27 @@ fn ticket_edited(
     author: &str,
 ) -> rusqlite::Result<()> {
     let changed = tickets::edit(db, head, edit, author, at)?;
+    if changed.split(", ").any(|field| field == "in charge") {
+        ticket_mail::ask(db, head.id, "transferred", at, author)?;
+    }
     log_ticket(db, at, LogKind::TicketEdited, head, author, &changed)
 }
 
 fn ticket_deleted(db: &Connection, at: Timestamp, head: &TicketHead, author: &str) -> rusqlite::Result<()> {
     tickets::delete(db, head.id, at)?;
     log_ticket(db, at, LogKind::TicketDeleted, head, author, &head.reference().to_string())
+}
+
+/// In a word, for those who hear of it by mail.
+fn told_as(kind: LogKind, head: &TicketHead) -> Option<&'static str> {
+    match kind {
+        LogKind::TicketOpened => Some("opened"),
+        LogKind::TicketReopened => Some("reopened"),
+        LogKind::TicketNoted if head.is_open() || head.closed != Some(head.updated) => Some("noted"),
+        LogKind::TicketNoted => Some("closed"),
+        // An edit is told where it gives the ticket to somebody; nothing else is a ticket's.
+        _ => None,
+    }
 }
 
 fn log_ticket(
@@ -359,6 +376,9 @@ fn log_ticket(
     author: &str,
     text: &str,
 ) -> rusqlite::Result<()> {
+    if let Some(what) = told_as(kind, head) {
+        ticket_mail::ask(db, head.id, what, at, author)?;
+    }
     let record = Some(head.id.0);
     let line = NewLine::new(at, kind);
     NewLine { subject: head.subject.as_ref(), author: Some(author), record, text, ..line }.write(db)

@@ -31,6 +31,7 @@ mod status;
 pub mod suppressions;
 #[cfg(test)]
 mod tests;
+pub mod ticket_mail;
 pub mod tickets;
 pub mod users;
 mod writer;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_suppressions.sql"),
     include_str!("migrations/0011_attachments.sql"),
     include_str!("migrations/0012_alarm_notes.sql"),
+    include_str!("migrations/0013_ticket_mail.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

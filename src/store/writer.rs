@@ -160,7 +160,7 @@ pub(super) struct Outlet {
 
 impl Outlet {
     fn tell_of(&self, events: &[Arc<[Event]>]) {
-        if messages(events).next().is_some() {
+        if messages(events).next().is_some() || is_of_tickets(events) {
             self.post.notify_one();
         }
     }
@@ -173,6 +173,19 @@ impl Outlet {
             }
         }
     }
+}
+
+/// The deliverer makes the mail of it.
+fn is_of_tickets(events: &[Arc<[Event]>]) -> bool {
+    events.iter().flat_map(|events| events.iter()).any(|event| {
+        matches!(
+            event.what,
+            What::TicketOpened { .. }
+                | What::TicketReopened { .. }
+                | What::TicketNoted { .. }
+                | What::TicketEdited { .. }
+        )
+    })
 }
 
 fn messages(events: &[Arc<[Event]>]) -> impl Iterator<Item = &Message> {

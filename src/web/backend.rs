@@ -19,6 +19,7 @@ use vigia_core::model::ticket::Reference;
 use vigia_core::model::time::Timestamp;
 
 use crate::assets::Assets;
+use crate::deliver::{Letter, Template};
 use crate::desk::{Files, ProgramToken, Role};
 
 pub use crate::discovery::insert::{Inserted, Properties};
@@ -152,6 +153,15 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Tags in use, and how many tickets have each.
     fn ticket_tags(&self) -> Answer<'_, Result<Vec<(String, u64)>, Trouble>>;
+
+    /// That of an editor; none: the one built in.
+    fn ticket_template(&self) -> Answer<'_, Result<Option<Template>, Trouble>>;
+
+    /// None: the one built in again.
+    fn set_ticket_template(&self, template: Option<Template>, by: By) -> Answer<'_, Result<(), Trouble>>;
+
+    /// What a template makes of a ticket.
+    fn preview_ticket(&self, id: TicketId, template: Template) -> Answer<'_, Result<Letter, Trouble>>;
 
     /// Whether `name` hears of each change of the ticket.
     fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>>;

@@ -44,6 +44,7 @@ use super::backend::{
     TypeChange, Urgency, UserChange, Wanted, Way,
 };
 
+use crate::deliver::{Letter, Template};
 use crate::desk::{Files, ProgramToken, Role};
 use crate::store::tickets::Change;
 

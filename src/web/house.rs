@@ -36,6 +36,7 @@ use super::backend::{
 use crate::assets::{Assets, EditError};
 use crate::backup::schedule::Asker;
 use crate::deliver;
+use crate::deliver::{Letter, Template};
 use crate::desk::{self, Desk, DeskError, LoginRefused, Password, ProgramToken, Token, Who};
 use crate::discovery::jobs::Jobs;
 use crate::runtime::{ConfigHealth, Handle, NotDone};
@@ -396,6 +397,18 @@ impl Backend for House {
 
     fn ticket_tags(&self) -> Answer<'_, Result<Vec<(String, u64)>, Trouble>> {
         Box::pin(async move { Ok(self.store.read(store_tickets::tags).await?) })
+    }
+
+    fn ticket_template(&self) -> Answer<'_, Result<Option<Template>, Trouble>> {
+        Box::pin(self.template_of_tickets())
+    }
+
+    fn set_ticket_template(&self, template: Option<Template>, by: By) -> Answer<'_, Result<(), Trouble>> {
+        Box::pin(self.change_template(template, by))
+    }
+
+    fn preview_ticket(&self, id: TicketId, template: Template) -> Answer<'_, Result<Letter, Trouble>> {
+        Box::pin(self.previewed(id, template))
     }
 
     fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>> {

@@ -59,6 +59,7 @@ const PAGES: &[&str] = &[
     "/tickets/AVA01",
     "/tickets?status=all&q=%3Cscript%3Ealert(7)%3C%2Fscript%3E&tag=x%22",
     "/ticket-types?change=Generic",
+    "/ticket-template?ticket=AVA01",
     "/act/ticket?class=Vulnerability&field-ip=%22%3E%3Cscript%3E",
     "/notifications",
     "/notifications?status=waiting",

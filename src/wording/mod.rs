@@ -2,6 +2,7 @@
 //! nobody knows the template language. What stands for a label is not known here.
 
 mod labels;
+pub mod ticket;
 
 use std::fmt;
 use std::io;

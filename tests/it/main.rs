@@ -45,5 +45,6 @@ mod servers;
 mod soak;
 mod support;
 mod systemd;
+mod ticket_mail;
 mod tickets;
 mod tidy;

@@ -224,6 +224,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/tickets?status=all&class=custom&tag=hardware&sort=-priority", "tickets-filtered"),
     ("/tickets/AVA01", "ticket"),
     ("/ticket-types", "ticket-types"),
+    ("/ticket-template?ticket=AVA01", "ticket-template"),
     ("/act/ticket?class=Anomaly&back=/tickets", "act-ticket-anomaly"),
     ("/notifications", "notifications"),
     ("/act/acknowledge?object=web1/HTTPS&object=web1/Disk%20/var&back=/services", "act-acknowledge"),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::check::Output;
 use super::contact::Contact;
-use super::id::{Name, ObjectKey, ProblemId};
+use super::id::{Name, ObjectKey, ProblemId, TicketId};
 use super::state::{AnyState, StateType};
+use super::ticket::Reference;
 use super::time::Timestamp;
 
 /// Never changed after it was decided: a message that waits for its channel tells what was true then.
@@ -95,6 +96,11 @@ impl MessageId {
         Self(format!("{problem}:{}:{sequence}:{contact}:{subject}", kind.word()).into())
     }
 
+    /// Of a ticket: one for each contact and each line of its history; 0 is its opening, which the others answer to.
+    pub fn of_ticket(ticket: TicketId, sequence: u64, contact: &str) -> Self {
+        Self(format!("ticket:{ticket}:{sequence}:{contact}").into())
+    }
+
     /// Of a summary: one for each contact and instant.
     pub fn of_digest(at: Timestamp, contact: &str) -> Self {
         Self(format!("digest:{}:{contact}", at.as_micros()).into())
@@ -113,6 +119,19 @@ pub enum About {
     Object(Arc<Notice>),
     /// Many at once, where a contact's rate limit holds single ones back.
     Digest(Arc<Digest>),
+    /// What happened to a ticket, to those who hear of it.
+    Ticket(Arc<TicketMail>),
+}
+
+/// Worded when it was made: it tells what was true then.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketMail {
+    pub reference: Reference,
+    /// In a word: `opened`, `noted`.
+    pub what: Arc<str>,
+    pub subject: Arc<str>,
+    pub text: Arc<str>,
+    pub html: Arc<str>,
 }
 
 /// A host or a service at the moment of the decision.

@@ -269,6 +269,8 @@ impl Said<'_> {
         let status = if self.is_good() { "resolved" } else { "firing" };
         let (labels, started) = match &self.facts.message.about {
             About::Object(notice) => (labels(notice), notice.since.unwrap_or(self.facts.message.at)),
+            // Goes by mail alone.
+            About::Ticket(_) => (json!({ "alertname": "ticket", "job": "vigia" }), self.facts.message.at),
             About::Digest(_) => (json!({ "alertname": "digest", "job": "vigia" }), self.facts.message.at),
         };
         let ended =

@@ -5,15 +5,39 @@ use std::sync::Arc;
 use rusqlite::Row;
 use serde_json::{Value, json};
 use vigia_core::model::check::Output;
-use vigia_core::model::id::{Name, ObjectKey, ProblemId};
-use vigia_core::model::message::{About, Digest, DigestEntry, Message, MessageKind, Notice};
+use vigia_core::model::id::{Name, ObjectKey, ProblemId, TicketId};
+use vigia_core::model::message::{About, Digest, DigestEntry, Message, MessageKind, Notice, TicketMail};
 use vigia_core::model::state::{AnyState, HostState};
+use vigia_core::model::ticket::{Reference, TicketClass};
 use vigia_core::model::time::Timestamp;
 
 use crate::store::rows;
 
 /// The kind of a summary.
 pub(super) const DIGEST: &str = "DIGEST";
+
+/// The kind of what is said of a ticket.
+const TICKET: &str = "TICKET";
+
+fn ticket_detail(mail: &TicketMail) -> Value {
+    json!({
+        "ticket": mail.reference.to_string(), "what": *mail.what, "subject": *mail.subject, "text": *mail.text,
+        "html": *mail.html,
+    })
+}
+
+fn ticket(detail: &Value) -> TicketMail {
+    let said = |name: &str| Arc::from(text(detail, name).unwrap_or_default());
+    // Only a damaged row names none.
+    let nobody = Reference { class: TicketClass::Custom, id: TicketId(0) };
+    TicketMail {
+        reference: text(detail, "ticket").and_then(|text| Reference::parse(text)).unwrap_or(nobody),
+        what: said("what"),
+        subject: said("subject"),
+        text: said("text"),
+        html: said("html"),
+    }
+}
 
 /// What a test tells of: nothing that is watched.
 const NOTHING: &str = "vigia";
@@ -37,6 +61,13 @@ impl Columns {
                 state: Some(notice.state.number()),
                 detail: notice_detail(notice).to_string(),
             },
+            About::Ticket(mail) => Self {
+                kind: TICKET,
+                problem: None,
+                number: 0,
+                state: None,
+                detail: ticket_detail(mail).to_string(),
+            },
             About::Digest(digest) => Self {
                 kind: DIGEST,
                 problem: None,
@@ -52,7 +83,7 @@ impl Columns {
 pub(super) fn object(message: &Message) -> Option<&ObjectKey> {
     match &message.about {
         About::Object(notice) if notice.kind != MessageKind::Test => Some(&notice.subject),
-        About::Object(_) | About::Digest(_) => None,
+        About::Object(_) | About::Digest(_) | About::Ticket(_) => None,
     }
 }
 
@@ -63,6 +94,9 @@ pub(super) fn about(row: &Row<'_>, at: usize) -> rusqlite::Result<About> {
     let detail: Value = serde_json::from_str(&detail).unwrap_or_default();
     if word == DIGEST {
         return Ok(About::Digest(Arc::new(digest(&detail))));
+    }
+    if word == TICKET {
+        return Ok(About::Ticket(Arc::new(ticket(&detail))));
     }
     let subject = rows::maybe_key(row.get(at + 1)?, row.get(at + 2)?);
     let subject = subject.unwrap_or_else(|| ObjectKey::host(NOTHING));

@@ -75,6 +75,12 @@ fn item(listed: &Listed) -> Value {
             "comment": notice.comment.as_deref(),
             "escalated": notice.is_escalated,
         }),
+        About::Ticket(mail) => json!({
+            "kind": "TICKET",
+            "ticket": mail.reference.to_string(),
+            "what": &*mail.what,
+            "subject": &*mail.subject,
+        }),
         About::Digest(digest) => json!({
             "kind": "DIGEST",
             "messages": digest.messages,

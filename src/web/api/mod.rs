@@ -11,6 +11,7 @@ pub(super) mod records;
 mod says;
 pub(super) mod silence;
 pub(super) mod suppressions;
+pub(super) mod ticket_template;
 pub(super) mod tickets;
 pub(super) mod users;
 pub(super) mod why;

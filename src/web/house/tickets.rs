@@ -6,10 +6,12 @@ use vigia_core::model::operation::{Operation, Order};
 use vigia_core::model::suppression::FALSE_POSITIVE;
 
 use super::{House, count, who};
+use crate::deliver;
+use crate::deliver::{Letter, Template};
 use crate::store::suppressions::{self, SuppressionFilter};
 use crate::store::tickets::types::{self, TypeRefusal};
 use crate::store::tickets::{self, Ticket, TicketFilter, TicketWithNotes};
-use crate::store::{anomalies, audit};
+use crate::store::{anomalies, audit, ticket_mail};
 use crate::web::backend::{By, Cut, KeptSuppression, Trouble, TypeChange};
 
 impl House {
@@ -73,6 +75,29 @@ impl House {
             TypeRefusal::Unknown(_) => Trouble::Missing(refusal.to_string()),
             TypeRefusal::Exists(_) | TypeRefusal::System(_) => Trouble::Refused(refusal.to_string()),
         })
+    }
+
+    pub(super) async fn template_of_tickets(&self) -> Result<Option<Template>, Trouble> {
+        let kept = self.store.read(ticket_mail::template).await?;
+        Ok(kept.map(|(subject, body)| Template { subject, body }))
+    }
+
+    pub(super) async fn change_template(&self, template: Option<Template>, by: By) -> Result<(), Trouble> {
+        let action = if template.is_some() { "change-ticket-template" } else { "reset-ticket-template" };
+        let detail = json!({"subject": template.as_ref().map(|template| &template.subject)});
+        let act = who(by).act(self.handle.now(), action, "", detail);
+        let written = self.store.write(move |connection| {
+            let template =
+                template.as_ref().map(|template| (template.subject.as_str(), template.body.as_str()));
+            ticket_mail::set_template(connection, template)?;
+            audit::insert(connection, &act)
+        });
+        Ok(written.await?)
+    }
+
+    pub(super) async fn previewed(&self, id: TicketId, template: Template) -> Result<Letter, Trouble> {
+        let (whole, now) = (self.one_ticket(id).await?, self.handle.now());
+        Ok(deliver::preview_ticket(&self.handle.world(), &template, &whole, None, now))
     }
 
     pub(super) async fn subscribe_to(

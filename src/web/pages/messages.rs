@@ -88,6 +88,11 @@ fn row(seen: &Seen, listed: &Listed) -> MessageRow {
             href: href(&notice.subject),
             ..common(notice.kind.word().to_owned(), notice.output.text.to_string())
         },
+        About::Ticket(mail) => MessageRow {
+            subject: mail.reference.to_string(),
+            href: format!("/tickets/{}", mail.reference),
+            ..common("TICKET".to_owned(), format!("{}: {}", mail.what, mail.subject))
+        },
         About::Digest(digest) => common(
             "DIGEST".to_owned(),
             format!("{} messages: {} services on {} hosts", digest.messages, digest.services, digest.hosts),

@@ -17,6 +17,7 @@ pub(crate) mod suppressions;
 pub(super) mod system;
 pub(super) mod ticket_acts;
 mod ticket_form;
+pub(crate) mod ticket_template;
 pub(super) mod ticket_types;
 pub(super) mod tickets;
 
