@@ -56,6 +56,8 @@ struct Changes {
     after: Arc<World>,
     hosts: Vec<HostId>,
     services: Vec<ServiceId>,
+    /// Those of them that show another state; few, where a thousand viewers would look at all of them.
+    restated: Vec<Checkable>,
     /// Another inventory: ids of before mean nothing any more.
     is_reloaded: bool,
 }
@@ -69,6 +71,7 @@ impl Live {
             after: world,
             hosts: Vec::new(),
             services: Vec::new(),
+            restated: Vec::new(),
             is_reloaded: false,
         };
         let (changes, _) = broadcast::channel(BACKLOG);
@@ -127,7 +130,11 @@ fn compare(before: &Changes, after: Arc<World>) -> Changes {
             services.extend(changed.filter_map(|(_, at)| u32::try_from(at).ok().map(ServiceId)));
         }
     }
-    Changes { number: before.number + 1, before: before_world, after, hosts, services, is_reloaded }
+    let number = before.number + 1;
+    let mut changes =
+        Changes { number, before: before_world, after, hosts, services, restated: Vec::new(), is_reloaded };
+    changes.restated = changes.objects().filter(|object| changes.has_other_state(*object)).collect();
+    changes
 }
 
 /// Whether a row would show something else.
@@ -413,26 +420,24 @@ impl Viewer {
 
     /// How many objects come into or leave the view, or stand elsewhere in it.
     fn moved(&self, changes: &Changes, shown: &[Checkable]) -> usize {
-        let is_moved = |object: &Checkable| match self.view {
-            View::Overview => changes.has_other_state(*object),
-            View::Frame | View::Discovery => false,
-            View::Object => {
-                self.subject.as_ref().is_some_and(|key| changes.after.inventory.find(key) == Some(*object))
-            }
-            View::Services | View::Hosts | View::Problems | View::Api => {
-                let is_kind = match (self.view, object) {
-                    (View::Hosts, Checkable::Host(_)) | (View::Services, Checkable::Service(_)) => true,
-                    (View::Hosts | View::Services, _) => false,
-                    (_, _) => true,
-                };
-                is_kind
-                    && changes.has_other_state(*object)
-                    && self.is_in(&changes.before, *object) != self.is_in(&changes.after, *object)
-            }
+        let is_kind = |object: &&Checkable| match (self.view, object) {
+            (View::Hosts, Checkable::Service(_)) | (View::Services, Checkable::Host(_)) => false,
+            (_, _) => true,
         };
         match self.view {
-            View::Object => shown.iter().filter(|object| is_moved(object)).count(),
-            _ => changes.objects().filter(is_moved).count(),
+            View::Overview => changes.restated.len(),
+            View::Frame | View::Discovery => 0,
+            View::Object => {
+                let subject = self.subject.as_ref().and_then(|key| changes.after.inventory.find(key));
+                shown.iter().filter(|object| Some(**object) == subject).count()
+            }
+            View::Services | View::Hosts | View::Problems | View::Api => {
+                let restated = changes.restated.iter().filter(is_kind);
+                let goes_or_comes = |object: &&Checkable| {
+                    self.is_in(&changes.before, **object) != self.is_in(&changes.after, **object)
+                };
+                restated.filter(goes_or_comes).count()
+            }
         }
     }
 
@@ -457,10 +462,8 @@ impl Viewer {
     }
 
     fn items(&mut self, changes: &Changes) {
-        let objects: Vec<Checkable> = changes
-            .objects()
-            .filter(|object| changes.has_other_state(*object) && self.is_in(&changes.after, *object))
-            .collect();
+        let restated = changes.restated.iter().copied();
+        let objects: Vec<Checkable> = restated.filter(|object| self.is_in(&changes.after, *object)).collect();
         for object in objects {
             let item = api::objects::item(&changes.after, object);
             self.push(changes, "status", &item.to_string());
