@@ -14,6 +14,7 @@ mod console;
 mod diff;
 mod discover;
 mod docs;
+mod document;
 mod manual;
 mod notify;
 mod period;
@@ -120,6 +121,7 @@ pub(crate) enum Command {
     Status(status::Status),
     Suppression(suppression::Suppression),
     Ticket(ticket::Ticket),
+    Document(document::Document),
     User(user::User),
     Validate(validate::Validate),
     Why(why::Why),
@@ -146,6 +148,7 @@ impl Command {
             Self::Status(args) => args.run(common, console),
             Self::Suppression(args) => args.run(common, console),
             Self::Ticket(args) => args.run(common, console),
+            Self::Document(document) => document.run(common, console),
             Self::User(args) => args.run(common, console),
             Self::Check(args) => args.run(console),
             Self::Completions(args) => args.run(console),

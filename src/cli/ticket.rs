@@ -1,6 +1,6 @@
 //! `vigia ticket`: work for people.
 
-mod files;
+pub(super) mod files;
 mod types;
 
 use serde_json::{Value, json};

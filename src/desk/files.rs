@@ -20,7 +20,7 @@ use super::sessions::Who;
 use crate::os::draft;
 use crate::os::files::{self, FileError, Kind as Found};
 use crate::store::attachments::{self, Attachment, Place};
-use crate::store::{Store, StoreError, audit, tickets};
+use crate::store::{Store, StoreError, audit, documents, tickets};
 use crate::telemetry::Chain;
 
 pub use incoming::{Incoming, Received};
@@ -52,6 +52,8 @@ pub enum FileTrouble {
     Missing(u64),
     #[error("there is no ticket {0}")]
     NoTicket(u64),
+    #[error("there is no document {0}")]
+    NoDocument(u64),
     /// Too large, too many, empty.
     #[error("{0}")]
     Refused(String),
@@ -291,12 +293,14 @@ fn is_sum(name: &str) -> bool {
 fn subject(db: &rusqlite::Connection, place: Place) -> rusqlite::Result<Option<String>> {
     match place {
         Place::Ticket(id) => Ok(tickets::head(db, id)?.map(|head| head.reference().to_string())),
+        Place::Document(id) => Ok(documents::one(db, id)?.map(|one| format!("document {}", one.id))),
     }
 }
 
 fn nowhere(place: Place) -> FileTrouble {
     match place {
         Place::Ticket(id) => FileTrouble::NoTicket(id.0),
+        Place::Document(id) => FileTrouble::NoDocument(id),
     }
 }
 

@@ -4,6 +4,7 @@
 //! writes them into the audit itself. What has no engine behind it (log in, users) is recorded here.
 
 pub mod audit;
+pub mod documents;
 pub mod files;
 mod password;
 pub mod rights;
@@ -22,6 +23,7 @@ use vigia_core::model::time::Timestamp;
 
 use crate::store::{Store, StoreError};
 
+pub use documents::{DocumentTrouble, Documents, Knowledge};
 pub use files::{FileLimits, FileTrouble, Files};
 pub use password::Password;
 pub use rights::Role;
@@ -114,6 +116,10 @@ impl Desk {
     /// From the next request on; a reload may change it.
     pub fn set_policy(&self, policy: Policy) {
         *self.shared.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    pub fn documents(&self) -> Documents {
+        Documents::new(self.store().clone())
     }
 
     pub fn files(&self) -> Files {

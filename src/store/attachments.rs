@@ -24,6 +24,18 @@ pub struct Attachment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Ticket(TicketId),
+    /// Of the knowledge base, by its number.
+    Document(u64),
+}
+
+impl Place {
+    /// The column that names it, and its number.
+    fn column(self) -> (&'static str, i64) {
+        match self {
+            Self::Ticket(id) => ("ticket", signed(id.0)),
+            Self::Document(id) => ("document", signed(id)),
+        }
+    }
 }
 
 /// What is known of the bytes.
@@ -39,12 +51,15 @@ pub struct File {
     pub sha256: Arc<str>,
 }
 
-const COLUMNS: &str = "id, ticket, note, name, kind, size, sha256, author, at";
+const COLUMNS: &str = "id, ticket, note, name, kind, size, sha256, author, at, document";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Attachment> {
     Ok(Attachment {
         id: row.get(0).map(unsigned)?,
-        place: Place::Ticket(TicketId(row.get(1).map(unsigned)?)),
+        place: match row.get::<_, Option<i64>>(9)? {
+            Some(document) => Place::Document(unsigned(document)),
+            None => Place::Ticket(TicketId(row.get::<_, Option<i64>>(1)?.map(unsigned).unwrap_or_default())),
+        },
         note: row.get::<_, Option<i64>>(2)?.map(unsigned),
         file: File {
             name: row.get(3)?,
@@ -59,9 +74,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attachment> {
 
 /// Oldest first.
 pub fn at(db: &Connection, place: Place) -> rusqlite::Result<Vec<Attachment>> {
-    let Place::Ticket(id) = place;
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM attachment WHERE ticket = ?1 ORDER BY id"))?
-        .query_map([signed(id.0)], read)?
+    let (column, id) = place.column();
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM attachment WHERE {column} = ?1 ORDER BY id"))?
+        .query_map([id], read)?
         .collect()
 }
 
@@ -73,9 +88,9 @@ pub fn one(db: &Connection, id: u64) -> rusqlite::Result<Option<Attachment>> {
 
 /// How many a place has, and how many bytes they are.
 pub fn total(db: &Connection, place: Place) -> rusqlite::Result<(u64, u64)> {
-    let Place::Ticket(id) = place;
-    db.prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE ticket = ?1")?
-        .query_row([signed(id.0)], |row| Ok((row.get(0).map(unsigned)?, row.get(1).map(unsigned)?)))
+    let (column, id) = place.column();
+    let sql = format!("SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE {column} = ?1");
+    db.prepare_cached(&sql)?.query_row([id], |row| Ok((row.get(0).map(unsigned)?, row.get(1).map(unsigned)?)))
 }
 
 pub fn insert(
@@ -85,12 +100,13 @@ pub fn insert(
     author: &str,
     at: Timestamp,
 ) -> rusqlite::Result<u64> {
-    let Place::Ticket(id) = place;
-    db.prepare_cached(
-        "INSERT INTO attachment (ticket, name, kind, size, sha256, author, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
+    let (column, id) = place.column();
+    db.prepare_cached(&format!(
+        "INSERT INTO attachment ({column}, name, kind, size, sha256, author, at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    ))?
     .execute(params![
-        signed(id.0),
+        id,
         &*file.name,
         &*file.kind,
         signed(file.size),
@@ -123,6 +139,11 @@ pub fn remove(db: &Connection, ids: &[u64]) -> rusqlite::Result<()> {
 
 pub(super) fn remove_all(db: &Connection, ticket: TicketId) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM attachment WHERE ticket = ?1")?.execute([signed(ticket.0)])?;
+    Ok(())
+}
+
+pub(super) fn remove_all_of_document(db: &Connection, document: u64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM attachment WHERE document = ?1")?.execute([signed(document)])?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod attachments;
 pub mod audit;
 pub mod backup;
 pub mod comments;
+pub mod documents;
 pub mod downtimes;
 mod error;
 mod events;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 use vigia_core::model::id::ObjectKey;
 
-use super::rows;
+use super::{documents, rows};
 
 /// In two steps, since names may have been swapped: away from the old names, then to the new ones. A host brings along what
 /// else is known below its old name.
@@ -16,6 +16,7 @@ pub(super) fn rename(db: &Connection, names: &BTreeMap<ObjectKey, ObjectKey>) ->
             moves.push((id, to.clone()));
         }
         if from.service.is_none() {
+            documents::rename_host(db, &from.host, &to.host)?;
             rest_of_host(db, from, to, names, &mut moves)?;
         }
     }

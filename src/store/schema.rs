@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_attachments.sql"),
     include_str!("migrations/0012_alarm_notes.sql"),
     include_str!("migrations/0013_ticket_mail.sql"),
+    include_str!("migrations/0014_documents.sql"),
 ];
 
 /// Marks the file as ours (`PRAGMA application_id`): the letters "vgia".

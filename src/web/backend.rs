@@ -20,7 +20,7 @@ use vigia_core::model::time::Timestamp;
 
 use crate::assets::Assets;
 use crate::deliver::{Letter, Template};
-use crate::desk::{Files, ProgramToken, Role};
+use crate::desk::{Documents, Files, ProgramToken, Role};
 
 pub use crate::discovery::insert::{Inserted, Properties};
 pub use crate::discovery::jobs::{Ask, Board, Chosen};
@@ -165,6 +165,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether `name` hears of each change of the ticket.
     fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>>;
+
+    /// What people know. Rows of the store, with their own acts.
+    fn documents(&self) -> Documents;
 
     /// What people attach. Files and rows with their own acts; nothing of it is in the world.
     fn files(&self) -> Files;

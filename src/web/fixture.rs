@@ -45,7 +45,7 @@ use super::backend::{
 };
 
 use crate::deliver::{Letter, Template};
-use crate::desk::{Files, ProgramToken, Role};
+use crate::desk::{Documents, Files, ProgramToken, Role};
 use crate::store::tickets::Change;
 
 pub(crate) use self::backend::Fixture;

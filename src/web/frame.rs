@@ -89,6 +89,7 @@ const RAIL: &[RailGroup] = &[
         entries: &[
             entry("alarms", "Alarms", "/alarms"),
             entry("tickets", "Tickets", "/tickets"),
+            entry("documents", "Knowledge", "/documents"),
             entry("notifications", "Notifications", "/notifications"),
         ],
     },

@@ -141,9 +141,9 @@ impl From<DeskError> for Trouble {
 impl From<desk::FileTrouble> for Trouble {
     fn from(error: desk::FileTrouble) -> Self {
         match error {
-            desk::FileTrouble::Missing(_) | desk::FileTrouble::NoTicket(_) => {
-                Self::Missing(error.to_string())
-            }
+            desk::FileTrouble::Missing(_)
+            | desk::FileTrouble::NoTicket(_)
+            | desk::FileTrouble::NoDocument(_) => Self::Missing(error.to_string()),
             desk::FileTrouble::Refused(text) => Self::Refused(text),
             desk::FileTrouble::Store(error) => error.into(),
             desk::FileTrouble::Damaged(_) | desk::FileTrouble::File(_) | desk::FileTrouble::Stopping => {
@@ -413,6 +413,10 @@ impl Backend for House {
 
     fn subscribe(&self, id: TicketId, name: String, is_to: bool, by: By) -> Answer<'_, Result<(), Trouble>> {
         Box::pin(self.subscribe_to(id, name, is_to, by))
+    }
+
+    fn documents(&self) -> desk::Documents {
+        self.desk.documents()
     }
 
     fn files(&self) -> desk::Files {

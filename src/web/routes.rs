@@ -24,7 +24,13 @@ use crate::desk::Role;
 /// A batch of a thousand passive results with long output fits.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// Addresses that take files, which have limits of their own (`desk::files`): beyond this nobody even listens.
-const UPLOADS: &[&str] = &["/act/{act}", "/api/v1/tickets/{reference}/attachments"];
+const UPLOADS: &[&str] = &[
+    "/act/{act}",
+    "/documents/new",
+    "/documents/{id}/edit",
+    "/api/v1/documents/{id}/attachments",
+    "/api/v1/tickets/{reference}/attachments",
+];
 const UPLOAD_LIMIT: usize = 1 << 30;
 /// Until the head of an answer; an event stream then goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -90,6 +96,15 @@ pub(super) const ROUTES: &[Route] = &[
     edit("/discovery", || post(pages::discovery::start)),
     look("/discovery/{id}", || get(pages::discovery::scan)),
     edit("/discovery/{id}", || post(pages::discovery::insert)),
+    look("/documents", || get(pages::documents::list)),
+    look("/documents/new", || get(pages::document_form::new)),
+    edit("/documents/new", || post(pages::document_form::create)),
+    look("/documents/{id}", || get(pages::documents::one)),
+    edit("/documents/{id}", || post(pages::documents::submit)),
+    look("/documents/{id}/edit", || get(pages::document_form::edit)),
+    edit("/documents/{id}/edit", || post(pages::document_form::save)),
+    act("/documents/{id}/link", || post(pages::documents::link_ticket)),
+    look("/documents/{id}/versions", || get(pages::documents::versions)),
     look("/attachments/{id}", || get(pages::files::download)),
     look("/ticket-types", || get(pages::ticket_types::page)),
     look("/ticket-template", || get(pages::ticket_template::page)),
@@ -160,6 +175,16 @@ pub(super) const ROUTES: &[Route] = &[
     act("/api/v1/result", || post(api::acts::result)),
     act("/api/v1/results", || post(api::acts::results)),
     act("/api/v1/tickets", || post(api::tickets::open)),
+    look("/api/v1/documents", || get(api::documents::list)),
+    edit("/api/v1/documents", || post(api::documents::create)),
+    look("/api/v1/documents/{id}", || get(api::documents::one)),
+    edit("/api/v1/documents/{id}", || post(api::documents::edit)),
+    look("/api/v1/documents/{id}/versions", || get(api::documents::versions)),
+    edit("/api/v1/documents/{id}/restore", || post(api::documents::restore)),
+    edit("/api/v1/documents/{id}/delete", || post(api::documents::delete)),
+    act("/api/v1/documents/{id}/link", || post(api::documents::link)),
+    act("/api/v1/documents/{id}/unlink", || post(api::documents::unlink)),
+    edit("/api/v1/documents/{id}/attachments", || post(api::documents::attach)),
     act("/api/v1/tickets/{reference}/attachments", || post(api::files::attach)),
     look("/api/v1/attachments/{id}", || get(pages::files::download)),
     rule("/api/v1/attachments/{id}/delete", || post(api::files::delete)),

@@ -4,6 +4,7 @@
 mod acts;
 mod contrast;
 mod discovery;
+mod documents;
 mod doors;
 mod files;
 mod metrics;
@@ -72,6 +73,13 @@ const PAGES: &[&str] = &[
     "/networks",
     "/anomalies",
     "/anomalies?status=all&q=%22%3E%3Cscript%3Ealert(12)",
+    "/documents",
+    "/documents?q=power&link=host:db01&for=AVA01",
+    "/documents?q=%22%3E%3Cscript%3Ealert(13)&due=yes",
+    "/documents/1",
+    "/documents/1/versions?from=1&to=2",
+    "/documents/1/edit",
+    "/documents/new?ticket=AVA01",
     "/discovery",
     "/discovery?network=net:office&targets=%3Cscript%3Ealert(10)&scan=full",
     "/discovery/7",

@@ -21,6 +21,7 @@ mod crash_long;
 mod definition;
 mod discovery;
 mod disk;
+mod documents;
 mod doors;
 mod event_names;
 mod examples;

@@ -41,8 +41,7 @@ impl Attach {
             form.file(path, &files::read(path, MOST)?);
         }
         let target = Target::of(&["tickets", &self.reference, "attachments"]);
-        let answer = client.send_form(&target, &form.boundary.clone(), form.end())?;
-        super::super::acts::done(common, console, &answer)
+        super::super::acts::done(common, console, &form.send(client, &target)?)
     }
 }
 
@@ -67,13 +66,13 @@ impl Save {
 }
 
 /// `multipart/form-data` (RFC 7578).
-struct Form {
+pub(in crate::cli) struct Form {
     boundary: String,
     body: Vec<u8>,
 }
 
 impl Form {
-    fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         let boundary = format!("vigia-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         Self { boundary, body: Vec::new() }
     }
@@ -89,10 +88,15 @@ impl Form {
         self.part(&format!("name=\"{name}\""), text.as_bytes());
     }
 
-    fn file(&mut self, path: &Path, content: &[u8]) {
+    pub(in crate::cli) fn file(&mut self, path: &Path, content: &[u8]) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.replace(['"', '\\', '\r', '\n'], "_");
         self.part(&format!("name=\"file\"; filename=\"{name}\""), content);
+    }
+
+    pub(in crate::cli) fn send(self, client: &Client, target: &Target) -> Result<serde_json::Value, Failure> {
+        let boundary = self.boundary.clone();
+        client.send_form(target, &boundary, self.end())
     }
 
     fn end(mut self) -> Vec<u8> {

@@ -31,7 +31,7 @@ fn ticket(detail: &Value) -> TicketMail {
     // Only a damaged row names none.
     let nobody = Reference { class: TicketClass::Custom, id: TicketId(0) };
     TicketMail {
-        reference: text(detail, "ticket").and_then(|text| Reference::parse(text)).unwrap_or(nobody),
+        reference: text(detail, "ticket").and_then(Reference::parse).unwrap_or(nobody),
         what: said("what"),
         subject: said("subject"),
         text: said("text"),

@@ -3,6 +3,7 @@
 pub(super) mod acts;
 pub(super) mod assets;
 pub(super) mod discovery;
+pub(super) mod documents;
 pub(super) mod files;
 pub(super) mod messages;
 pub(super) mod objects;

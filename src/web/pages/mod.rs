@@ -5,6 +5,8 @@ pub(super) mod alarms;
 pub(super) mod anomalies;
 pub(super) mod assets;
 pub(super) mod discovery;
+pub(super) mod document_form;
+pub(super) mod documents;
 pub(super) mod files;
 pub(super) mod lists;
 pub(super) mod login;

@@ -18,10 +18,12 @@ use vigia_core::nagios::perfdata::{self, Metric};
 use vigia_core::nagios::threshold::Range;
 
 use super::LogLine;
+use super::document_form::KnowledgeView;
 use super::suppressions::SuppressionRow;
 use crate::store::{Slice, Sorted};
 use crate::web::api::why;
 use crate::web::backend::{HistoryQuery, HistoryRow, Origin, Segment, Ticket, TicketFilter, TicketSort};
+use crate::web::documents;
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::query::{Pairs, escape};
@@ -65,6 +67,7 @@ struct ObjectPage {
     suppressions: Vec<SuppressionRow>,
     alarms: Vec<(String, String)>,
     tickets: Vec<(String, String)>,
+    knowledge: Option<KnowledgeView>,
     /// Services of the host, or the other services beside this one.
     rows: Vec<Row>,
     shows_service: bool,
@@ -92,6 +95,7 @@ struct Past {
     month: Vec<Segment>,
     /// The last changed.
     tickets: Vec<Ticket>,
+    knowledge: Option<KnowledgeView>,
     definition: Option<Definition>,
 }
 
@@ -192,8 +196,11 @@ async fn page(seen: Seen, key: ObjectKey, asked: &Pairs) -> Result<Response, Fai
     }
     let section = if key.service.is_some() { "services" } else { "hosts" };
     let frame = seen.live_frame(key.to_string(), section, view, &query);
-    let past = Past { history, decided, month, tickets, definition };
-    Ok(Page(build(&seen, frame, object, key, &past)).into_response())
+    let links = documents::of_object(&seen.world, &key);
+    let known = KnowledgeView::of(&seen, links, Some(key.clone()), None).await;
+    let knowledge = (!known.is_empty()).then_some(known);
+    let past = Past { history, decided, month, tickets, knowledge, definition };
+    Ok(Page(build(&seen, frame, object, key, past)).into_response())
 }
 
 /// Who was told, who was not, and what ran; changes of state stand in the history beside it.
@@ -236,7 +243,7 @@ fn missing(seen: &Seen, key: &ObjectKey) -> Failure {
     })
 }
 
-fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Past) -> ObjectPage {
+fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: Past) -> ObjectPage {
     let world = &seen.world;
     let inventory = &world.inventory;
     let host = inventory.host(inventory.host_of(object));
@@ -285,7 +292,8 @@ fn build(seen: &Seen, frame: Frame, object: Checkable, key: ObjectKey, past: &Pa
         parents,
         children,
         child_count,
-        definition: past.definition.clone(),
+        knowledge: past.knowledge,
+        definition: past.definition,
         definition_at: format!("{}?defined=yes#defined", href(&key)),
         notes: own.and_then(|own| own.notes.as_deref()).map(str::to_owned),
         links: links(own),

@@ -9,12 +9,14 @@ use vigia_core::model::ticket::{PriorityWord, RESOLUTIONS, Reference, TicketClas
 use vigia_core::model::time::Timestamp;
 
 use super::act::Asked as Typed;
+use super::document_form::KnowledgeView;
 use super::files::FileList;
 use super::suppressions::SuppressionRow;
 use super::ticket_form::FieldView;
 use crate::desk::{Role, files};
 use crate::store::tickets::Change;
 use crate::web::backend::{Attachment, Note, Ticket, TicketWithNotes};
+use crate::web::documents;
 use crate::web::error::Failure;
 use crate::web::frame::{Frame, Page, Seen};
 use crate::web::query::{PAGE, Pairs};
@@ -105,6 +107,7 @@ struct TicketPage {
     version: u32,
     notes: Vec<NoteView>,
     /// Those that came with no note.
+    knowledge: KnowledgeView,
     files: FileList,
     /// What one file may hold, in words.
     limit: String,
@@ -294,7 +297,11 @@ async fn whole_page(seen: &Seen, whole: TicketWithNotes, typed: Typed, act: &str
     let field = |(key, name): &(&'static str, &'static str)| {
         FieldView::of(key, name, ticket.fields.get(*key).map(|text| &**text).unwrap_or_default())
     };
+    let links = documents::of_ticket(&seen.world, ticket);
+    let asks = (ticket.head.id, view.reference.clone(), view.is_closed);
+    let knowledge = KnowledgeView::of(seen, links, ticket.head.subject.clone(), Some(asks)).await;
     TicketPage {
+        knowledge,
         frame,
         text: ticket.text.to_string(),
         priority_text: ticket.priority.to_string(),
