@@ -56,9 +56,9 @@ fn a_map_in_a_list_of_services_hides_no_other_mistake() {
              services:
                http: {…}
              and `- http` alone is one without options
-    vigia.yaml:1:73: `port` is a whole number from 1 to 65535, not `99999`
+    vigia.yaml:1:74: `port` is a whole number from 1 to 65535, not `99999`
         1 | hosts: {a: {address: 192.0.2.1, services: [shh, {http: {path: /x}}, "tcp:99999", ssh]}}
-          |                                                                         ^^^^^ of a/tcp:99999
+          |                                                                          ^^^^^ of a/tcp:99999
     "#);
 }
 

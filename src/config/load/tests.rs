@@ -294,9 +294,9 @@ timeperiods: {night: {mon: "22:00-00:00"}}
         8 | …[ana], parents: [web3], services: {x: {tcp: 80, contacts-: [bob]}}}
           |                                                              ^^^ of web2
        hint: inherited: ana
-    vigia.yaml:9:36: there is no value `${host.nam}` here
+    vigia.yaml:9:37: there is no value `${host.nam}` here
         9 |   web3: {parents: [web2], address: "${host.nam}"}
-          |                                    ^^^^^^^^^^^ of web3
+          |                                     ^^^^^^^^^^^ of web3
        hint: did you mean `host.name`?
     vigia.yaml:10:3: host `web3` is defined twice
        10 |   web[3-4]: {}
@@ -469,13 +469,13 @@ rules:
   changed: {when: {source: anomaly, anomaly: [service_changed, cert_changed, host_gone]}, ticket: {in_charge: anna}}
 ");
     assert_snapshot!(folder.problems(), @r#"
-    vigia.yaml:5:19: `net:ofice`: there is no network `ofice`
+    vigia.yaml:5:20: `net:ofice`: there is no network `ofice`
         5 |   lan: {targets: ['net:ofice, 192.0.2.68-64', '!192.0.2.1']}
-          |                   ^^^^^^^^^ of discovery job lan
+          |                    ^^^^^^^^^ of discovery job lan
        hint: did you mean `office`?
-    vigia.yaml:5:30: `192.0.2.68-64`: 68 comes after 64
+    vigia.yaml:5:31: `192.0.2.68-64`: 68 comes after 64
         5 |   lan: {targets: ['net:ofice, 192.0.2.68-64', '!192.0.2.1']}
-          |                              ^^^^^^^^^^^^^ of discovery job lan
+          |                               ^^^^^^^^^^^^^ of discovery job lan
        hint: the lower number comes first
     vigia.yaml:6:20: `targets` names nothing to scan
         6 |   none: {targets: ['!192.0.2.1']}
