@@ -174,7 +174,8 @@ async fn checks_report(daemon: &TestDaemon) {
 /// A problem that somebody called a false positive, and that came back.
 async fn called_false(daemon: &TestDaemon) {
     report_hard(daemon, DATABASE, "Dump", 1, "DUMP WARNING - the last one is 25 hours old|age=90000s").await;
-    let alarms = daemon.get("/api/v1/alarms?q=Dump").await;
+    // The list is read from the store, which hears of it a moment after the world.
+    let alarms = daemon.wait_for("/api/v1/alarms?q=Dump", |alarms| alarms["total"] == 1).await;
     let id = &alarms["items"][0]["id"];
     let said =
         json!({"comment": "The dump runs at noon; the plugin counts from midnight.", "false_positive": true});

@@ -266,6 +266,9 @@ fn line(event: &Event) -> String {
             alarm.ticket.map_or("none".to_owned(), |ticket| ticket.id.to_string()),
         ),
         What::AlarmClosed(alarm) => format!("alarm {} closed after {}", alarm.id, alarm.count),
+        What::AlarmNoted { alarm, author, what, text, .. } => {
+            format!("alarm {alarm} {what} by {author}: {text}")
+        }
         What::TicketOpened { head, draft } => {
             format!("{} opened, priority {}: {}", head.reference(), draft.priority, draft.title)
         }

@@ -243,6 +243,7 @@ fn an_alarm_that_a_person_closed_is_not_raised_again_for_the_same_problem() {
     let lines: Vec<&str> = told.lines().filter(|line| line.contains("alarm")).collect();
     assert_snapshot!(lines.join("\n"), @r"
     0: alarm 1 opened for web/http
+    1: alarm 1 closed by ana: known
     1: alarm 1 closed after 1
     600: alarm 2 opened for web/http
     ");
